@@ -1,0 +1,116 @@
+"""What flows through an HTTP conversation: requests out, responses in, and pauses.
+
+An *exchange* is a generator that yields :class:`Request` (or :class:`Sleep`) and is handed a :class:`Response`;
+what it returns is the result of the operation. It holds no I/O, no clock and no loop, so one text serves the
+blocking and the asyncio driver (httpx's own ``Auth.auth_flow`` is the precedent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+import msgspec
+
+from bulkeditor.errors import UnexpectedResponseError
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Request:
+    """One HTTP request, before credentials, base URL and transport headers are added.
+
+    Args:
+        method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
+        path: Path below the base URL (``/api/v1/products``), or an absolute URL.
+        operation: The operation's name in openapi.yaml; names it in errors, logs and metrics.
+        params: Query parameters, in order.
+        headers: Further headers.
+        content: The frozen body: each repeat sends these very bytes.
+        scope: The permission that the operation needs, for clear 403 errors.
+        write: Whether it changes state on the server; a read-only session refuses it before anything is sent.
+        idempotent: Whether a repeat has the same effect as one call (GET, DELETE of an id).
+        idempotency_key: Minted once for a write, the same on each repeat.
+        authenticated: False for the token endpoint itself.
+        spool: Write the body to a temporary file instead of memory.
+    """
+
+    method: str
+    path: str
+    operation: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    content: bytes | None = attrs.field(default=None, repr=False)
+    scope: str | None = None
+    write: bool = False
+    idempotent: bool = True
+    idempotency_key: str | None = None
+    authenticated: bool = True
+    spool: bool = False
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Response:
+    """One complete HTTP answer.
+
+    Args:
+        status: HTTP status.
+        headers: Header fields, names in lower case.
+        content: The body.
+        request: What was asked.
+        elapsed: Seconds from sending to the last byte of the body, for the last attempt.
+        attempts: How many times it was sent (1 = no repeat).
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = attrs.field(repr=False)
+    request: Request
+    elapsed: float = 0.0
+    attempts: int = 1
+
+    @property
+    def request_id(self) -> str | None:
+        """``X-Request-Id``, to quote to the server's operators."""
+        return self.headers.get("x-request-id")
+
+    def json(self) -> Any:
+        """The body as plain data.
+
+        Raises:
+            UnexpectedResponseError: The body is not JSON.
+        """
+        try:
+            return msgspec.json.decode(self.content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self.unexpected(f"the body is not JSON ({error})") from error
+
+    def unexpected(self, problem: str) -> UnexpectedResponseError:
+        """An error that shows the start of a body which breaks the contract."""
+        kind = self.headers.get("content-type", "no content type")
+        start = self.content[:80].decode("utf-8", "replace")
+        return UnexpectedResponseError(
+            f"{problem}; got {kind}: {start!r}",
+            status=self.status,
+            request_id=self.request_id,
+            operation=self.request.operation,
+        )
+
+
+@attrs.frozen
+class Sleep:
+    """A pause that the driver takes; nothing is handed back for it.
+
+    Args:
+        seconds: How long.
+    """
+
+    seconds: float
+
+
+Exchange: TypeAlias = Generator[Request | Sleep, Response, T]
+"""One operation: yields requests and pauses, is handed responses, returns the result."""
+
+__all__ = ["Exchange", "Request", "Response", "Sleep"]
