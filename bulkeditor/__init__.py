@@ -1,0 +1,1 @@
+"""Typed client and integrations for the Bulk Product Editor."""
