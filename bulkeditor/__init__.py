@@ -1,1 +1,222 @@
-"""Typed client and integrations for the Bulk Product Editor."""
+"""Typed client, embedded sandbox and integrations for the Bulk Product Editor.
+
+    import bulkeditor as be
+
+    with be.BulkEditor.sandbox() as shop:
+        for product in shop.products.list(limit=3):
+            ...
+
+Every public name is loaded when it is first used, so ``import bulkeditor`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from bulkeditor._version import __version__
+
+if TYPE_CHECKING:
+    from bulkeditor import errors, models, query, sandbox, signature, testing, webhooks
+    from bulkeditor._secret import Secret
+    from bulkeditor.client import AsyncBulkEditor, BulkEditor
+    from bulkeditor.errors import (
+        APIError,
+        AuthenticationError,
+        BulkEditorError,
+        BulkEditorWarning,
+        ConfigurationError,
+        ConflictError,
+        DeadlineExceededError,
+        FieldError,
+        InvalidInputError,
+        InvalidRequestError,
+        JobError,
+        JobFailedError,
+        JobTimeoutError,
+        KeyRotationWarning,
+        MissingExtraError,
+        NotFoundError,
+        NotLoadedError,
+        OutcomeUnknownError,
+        PaginationError,
+        PermissionDeniedError,
+        RateLimitError,
+        ReadOnlyError,
+        RequestTimeoutError,
+        ServerError,
+        TransportError,
+        UnexpectedResponseError,
+        UnsupportedByServerError,
+        WebhookVerificationError,
+    )
+    from bulkeditor.http import Hooks, RateLimit, RetryPolicy, auth
+    from bulkeditor.models import (
+        UNSET,
+        ApiKey,
+        Delivery,
+        Event,
+        InventoryLevel,
+        Job,
+        JobRowError,
+        JobStatus,
+        Location,
+        PriceAdjustment,
+        Product,
+        ProductAnalytics,
+        ProductCreate,
+        ProductUpdate,
+        Scope,
+        Status,
+        Updates,
+        Webhook,
+        validate_product,
+    )
+    from bulkeditor.query import Condition, F
+    from bulkeditor.sandbox import Sandbox
+
+_HOMES = {
+    "bulkeditor.client": ("AsyncBulkEditor", "BulkEditor"),
+    "bulkeditor.errors": (
+        "APIError",
+        "AuthenticationError",
+        "BulkEditorError",
+        "BulkEditorWarning",
+        "ConfigurationError",
+        "ConflictError",
+        "DeadlineExceededError",
+        "FieldError",
+        "InvalidInputError",
+        "InvalidRequestError",
+        "JobError",
+        "JobFailedError",
+        "JobTimeoutError",
+        "KeyRotationWarning",
+        "MissingExtraError",
+        "NotFoundError",
+        "NotLoadedError",
+        "OutcomeUnknownError",
+        "PaginationError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "ReadOnlyError",
+        "RequestTimeoutError",
+        "ServerError",
+        "TransportError",
+        "UnexpectedResponseError",
+        "UnsupportedByServerError",
+        "WebhookVerificationError",
+    ),
+    "bulkeditor._secret": ("Secret",),
+    "bulkeditor.http": ("Hooks", "RateLimit", "RetryPolicy", "auth"),
+    "bulkeditor.models": (
+        "UNSET",
+        "ApiKey",
+        "Delivery",
+        "Event",
+        "InventoryLevel",
+        "Job",
+        "JobRowError",
+        "JobStatus",
+        "Location",
+        "PriceAdjustment",
+        "Product",
+        "ProductAnalytics",
+        "ProductCreate",
+        "ProductUpdate",
+        "Scope",
+        "Status",
+        "Updates",
+        "Webhook",
+        "validate_product",
+    ),
+    "bulkeditor.query": ("Condition", "F"),
+    "bulkeditor.sandbox": ("Sandbox",),
+}
+_ROOMS = ("errors", "models", "query", "sandbox", "signature", "testing", "webhooks")
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(home), name)
+            break
+    else:
+        if name not in _ROOMS:
+            raise AttributeError(f"module 'bulkeditor' has no attribute {name!r}")
+        value = import_module(f"bulkeditor.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "UNSET",
+    "APIError",
+    "ApiKey",
+    "AsyncBulkEditor",
+    "AuthenticationError",
+    "BulkEditor",
+    "BulkEditorError",
+    "BulkEditorWarning",
+    "Condition",
+    "ConfigurationError",
+    "ConflictError",
+    "DeadlineExceededError",
+    "Delivery",
+    "Event",
+    "F",
+    "FieldError",
+    "Hooks",
+    "InvalidInputError",
+    "InvalidRequestError",
+    "InventoryLevel",
+    "Job",
+    "JobError",
+    "JobFailedError",
+    "JobRowError",
+    "JobStatus",
+    "JobTimeoutError",
+    "KeyRotationWarning",
+    "Location",
+    "MissingExtraError",
+    "NotFoundError",
+    "NotLoadedError",
+    "OutcomeUnknownError",
+    "PaginationError",
+    "PermissionDeniedError",
+    "PriceAdjustment",
+    "Product",
+    "ProductAnalytics",
+    "ProductCreate",
+    "ProductUpdate",
+    "RateLimit",
+    "RateLimitError",
+    "ReadOnlyError",
+    "RequestTimeoutError",
+    "RetryPolicy",
+    "Sandbox",
+    "Scope",
+    "Secret",
+    "ServerError",
+    "Status",
+    "TransportError",
+    "UnexpectedResponseError",
+    "UnsupportedByServerError",
+    "Updates",
+    "Webhook",
+    "WebhookVerificationError",
+    "__version__",
+    "auth",
+    "errors",
+    "models",
+    "query",
+    "sandbox",
+    "signature",
+    "testing",
+    "validate_product",
+    "webhooks",
+]
