@@ -1,0 +1,248 @@
+"""Sign and verify webhook bodies; used by whoever receives webhooks and by the sandbox that sends them.
+
+Two forms travel with one delivery:
+
+* ``X-Webhook-Signature``, as the product documents it: the hex HMAC-SHA256 of the raw body.
+* ``webhook-id``, ``webhook-timestamp``, ``webhook-signature`` of Standard Webhooks
+  (https://www.standardwebhooks.com): ``v1,`` and the base64 HMAC-SHA256 of ``id.timestamp.body``. It also
+  binds the delivery's identity and time, so a recorded delivery cannot be played back later.
+
+Whatever a sender puts into a header ends in :class:`~bulkeditor.errors.WebhookVerificationError`, never in
+another exception: receivers run on the open internet.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+from bulkeditor._secret import Secret
+from bulkeditor.errors import InvalidInputError, WebhookVerificationError
+
+SecretText: TypeAlias = str | bytes | Secret
+"""A webhook secret: text (its UTF-8 bytes are the key), a Secret, or the key's bytes themselves."""
+
+TOLERANCE_SECONDS = 300
+"""How far a Standard Webhooks timestamp may lie from the receiver's clock, in either direction."""
+
+# A header far longer than any genuine one is refused before time is spent on it.
+_MAX_SIGNATURE = 4096
+_MAX_TIMESTAMP_DIGITS = 12
+_STANDARD_PREFIX = "whsec_"
+
+
+def sign(body: bytes, secret: SecretText) -> str:
+    """Compute the value of ``X-Webhook-Signature``.
+
+    Args:
+        body: The raw body, byte for byte as it is sent.
+        secret: The webhook's secret.
+
+    Returns:
+        64 lower-case hex digits.
+
+    Raises:
+        TypeError: ``body`` is not bytes.
+        InvalidInputError: The secret is empty.
+    """
+    return _hex_digest(_require_key(_utf8_key(secret)), _require_bytes(body))
+
+
+def verify(body: bytes, signature: str | bytes | None, secrets: SecretText | Sequence[SecretText]) -> None:
+    """Check ``X-Webhook-Signature``; returns nothing when it is genuine.
+
+    Args:
+        body: The raw body, byte for byte as it was received.
+        signature: The header's value: hex in either case, with or without ``sha256=``; ``None`` when absent.
+        secrets: The secret, or several during a rotation (current and previous). Empty ones never match.
+
+    Raises:
+        TypeError: ``body`` is not bytes.
+        WebhookVerificationError: The signature is missing, malformed, or made with none of the secrets.
+    """
+    content = _require_bytes(body)
+    given = _normalised(signature).lower().removeprefix(b"sha256=")
+    keys = [key for secret in _several(secrets) if (key := _utf8_key(secret))]
+    _require_match([given], [_hex_digest(key, content).encode() for key in keys])
+
+
+def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) -> str:
+    """Compute the value of ``webhook-signature`` (Standard Webhooks).
+
+    Args:
+        msg_id: The delivery's id, as sent in ``webhook-id``.
+        timestamp: Unix time in seconds, as sent in ``webhook-timestamp``.
+        body: The raw body, byte for byte as it is sent.
+        secret: The webhook's secret: base64 of the key after ``whsec_``, otherwise its UTF-8 bytes are the key.
+
+    Returns:
+        ``v1,`` and the base64 of the HMAC.
+
+    Raises:
+        TypeError: ``body`` is not bytes.
+        InvalidInputError: The secret is empty, or not base64 after ``whsec_``.
+    """
+    keys = _standard_keys(secret)
+    if not keys:
+        raise InvalidInputError(
+            "The webhook secret is empty or is not base64 after 'whsec_'.",
+            hint="Use a secret of at least 24 random bytes.",
+        )
+    return "v1," + _standard_digest(keys[0], msg_id, str(timestamp), _require_bytes(body)).decode()
+
+
+def verify_standard(
+    body: bytes,
+    *,
+    msg_id: str | None,
+    timestamp: str | None,
+    signature: str | bytes | None,
+    secrets: SecretText | Sequence[SecretText],
+    now: datetime,
+    tolerance: float = TOLERANCE_SECONDS,
+) -> None:
+    """Check the three Standard Webhooks headers; returns nothing when they are genuine and fresh.
+
+    Args:
+        body: The raw body, byte for byte as it was received.
+        msg_id: ``webhook-id``.
+        timestamp: ``webhook-timestamp``, Unix seconds as text.
+        signature: ``webhook-signature``; several may stand in it, separated by spaces; one must match.
+        secrets: The secret, or several during a rotation. Without ``whsec_`` both readings of a secret
+            (its text, and what it decodes to as base64) are tried, because senders differ.
+        now: The receiver's time, aware.
+        tolerance: Seconds that ``timestamp`` may lie in the past or in the future.
+
+    Raises:
+        TypeError: ``body`` is not bytes.
+        InvalidInputError: ``now`` is naive.
+        WebhookVerificationError: A header is missing, malformed, stale, or signed with none of the secrets.
+    """
+    content = _require_bytes(body)
+    if not isinstance(msg_id, str) or not msg_id or len(msg_id) > _MAX_SIGNATURE:
+        raise WebhookVerificationError("The header webhook-id is missing or malformed.")
+    if now.tzinfo is None:
+        raise InvalidInputError(
+            "now has no time zone, so a timestamp cannot be compared with it.", hint="Pass datetime.now(UTC)."
+        )
+    seconds = _unix_seconds(timestamp)
+    if abs(now.timestamp() - seconds) > tolerance:
+        raise WebhookVerificationError(
+            f"The webhook's timestamp lies more than {tolerance:g} seconds from the present.",
+            hint="Check this machine's clock; if it is right, the delivery is a replay and must be ignored.",
+        )
+    parts = (part.partition(b",") for part in _normalised(signature).split(b" "))
+    given = [digest for version, _, digest in parts if version == b"v1"]
+    keys = [key for secret in _several(secrets) for key in _standard_keys(secret)]
+    try:
+        _require_match(given, [_standard_digest(key, msg_id, str(seconds), content) for key in keys])
+    except UnicodeEncodeError as error:
+        raise WebhookVerificationError("The header webhook-id is missing or malformed.") from error
+
+
+def _require_bytes(body: bytes) -> bytes:
+    # Checked at run time as well: frameworks hand out parsed JSON or decoded text just as readily.
+    if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
+        raise TypeError(
+            f"body must be the raw bytes of the request, not {type(body).__name__}: the signature covers the "
+            "exact bytes, and text decoded or JSON parsed and written again differs in whitespace, key order and "
+            "escapes. Take request.body (Django), await request.body() (Starlette, FastAPI) or "
+            "request.get_data() (Flask)."
+        )
+    return body
+
+
+def _utf8_key(secret: SecretText) -> bytes:
+    if isinstance(secret, bytes):
+        return secret
+    text = secret.reveal() if isinstance(secret, Secret) else secret
+    return text.encode()
+
+
+def _require_key(key: bytes) -> bytes:
+    if not key:
+        raise InvalidInputError(
+            "The webhook secret is empty: anybody could forge a signature.",
+            hint="Use a secret of at least 24 random bytes.",
+        )
+    return key
+
+
+def _standard_keys(secret: SecretText) -> list[bytes]:
+    """The keys that a secret can mean, the one to sign with first; none for an unusable secret."""
+    if isinstance(secret, bytes):
+        return [secret] if secret else []
+    text = secret.reveal() if isinstance(secret, Secret) else secret
+    if text.startswith(_STANDARD_PREFIX):
+        decoded = _decode_base64(text.removeprefix(_STANDARD_PREFIX))
+        return [decoded] if decoded else []
+    keys = (text.encode(), _decode_base64(text))
+    return [key for key in keys if key]
+
+
+def _decode_base64(text: str) -> bytes:
+    try:
+        # Published secrets come without their padding, too.
+        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _several(secrets: SecretText | Sequence[SecretText]) -> Iterable[SecretText]:
+    # A lone string is one secret; iterating over it would accept each of its letters as a key.
+    return (secrets,) if isinstance(secrets, str | bytes | Secret) else secrets
+
+
+def _normalised(signature: str | bytes | None) -> bytes:
+    if signature is None or not signature:
+        raise WebhookVerificationError("The signature header is missing or empty.")
+    if not isinstance(signature, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
+        raise WebhookVerificationError(f"The signature header is not text but {type(signature).__name__}.")
+    if len(signature) > _MAX_SIGNATURE:
+        raise WebhookVerificationError(f"The signature header is longer than {_MAX_SIGNATURE} characters.")
+    try:
+        # compare_digest refuses non-ASCII text with a TypeError; bytes compare whatever they hold.
+        return (signature.encode("ascii") if isinstance(signature, str) else signature).strip()
+    except UnicodeEncodeError as error:
+        raise WebhookVerificationError("The signature header holds characters outside ASCII.") from error
+
+
+def _unix_seconds(timestamp: str | None) -> int:
+    if (
+        not isinstance(timestamp, str)
+        or not 0 < len(timestamp) <= _MAX_TIMESTAMP_DIGITS
+        or not (timestamp.isascii() and timestamp.isdigit())
+    ):
+        raise WebhookVerificationError(
+            "The header webhook-timestamp is missing or is not a Unix time in seconds."
+        )
+    return int(timestamp)
+
+
+def _hex_digest(key: bytes, body: bytes) -> str:
+    return hmac.new(key, body, hashlib.sha256).hexdigest()
+
+
+def _standard_digest(key: bytes, msg_id: str, timestamp: str, body: bytes) -> bytes:
+    signed = f"{msg_id}.{timestamp}.".encode() + body
+    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+
+
+def _require_match(given: Sequence[bytes], expected: Sequence[bytes]) -> None:
+    if not expected:
+        raise WebhookVerificationError(
+            "No webhook secret is configured, so nothing can be verified.",
+            hint="Pass the secret that the webhook was created with.",
+        )
+    # Every pair is compared, each in constant time: neither duration nor text tells which secret was near.
+    matches = [hmac.compare_digest(one, other) for one in given for other in expected]
+    if not any(matches):
+        raise WebhookVerificationError("The signature was made with none of the configured secrets.")
+
+
+__all__ = ["TOLERANCE_SECONDS", "SecretText", "sign", "sign_standard", "verify", "verify_standard"]
