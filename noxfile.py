@@ -1,0 +1,105 @@
+"""The menu of everything a contributor does: `nox -l` lists it, `nox -s lint` runs one, `nox` the usual ones.
+
+`.ci/run` needs no nox and runs the same commands: the tests as they are, and scripts/checks.py for the rest.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.sessions = ["lint", "types", "docs", "tests-3.11"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
+
+COVERAGE_FLOOR = 90
+"""Percent of branches and lines; it only rises."""
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Every test: `nox -s tests-3.12 -- tests/http -k retry` runs some."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def slow(session: nox.Session) -> None:
+    """Only the long ones: simulations, big catalogs, soaks."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lint(session: nox.Session) -> None:
+    """Form, rules, arrows between the rooms, docstrings, generated code."""
+    session.install("-e", ".[lint]")
+    session.run("python", "scripts/checks.py", "lint")
+
+
+@nox.session(python="3.11")
+def types(session: nox.Session) -> None:
+    """The two type checkers; they look into the packages that tests use, too."""
+    session.install("-e", ".[test,lint]")
+    session.run("python", "scripts/checks.py", "types")
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """Build the documentation strictly; `nox -s docs -- serve` shows it while you write."""
+    session.install("-e", ".[sandbox,docs]")
+    if session.posargs:
+        session.run("mkdocs", *session.posargs, env={"NO_MKDOCS_2_WARNING": "true"})
+    else:
+        session.run("python", "scripts/checks.py", "docs")
+
+
+@nox.session(python="3.11")
+def package(session: nox.Session) -> None:
+    """Build the wheel, look into it, weigh it."""
+    session.run("python", "scripts/checks.py", "package")
+
+
+@nox.session(python="3.11")
+def coverage(session: nox.Session) -> None:
+    """The tests, measured; fails below the floor."""
+    session.install("-e", ".[test]", "coverage[toml]>=7.6")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report", "--skip-covered", f"--fail-under={COVERAGE_FLOOR}")
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """The tests with the lowest version of each direct dependency that pyproject.toml allows."""
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    direct = [*project["dependencies"], *extras["sandbox"], *extras["dataframe"], *extras["notebook"]]
+    constraints = Path(session.create_tmp(), "lowest.txt")
+    lines = (requirement.split(",")[0].replace(">=", "==") for requirement in direct)
+    constraints.write_text("\n".join(lines) + "\n", "utf-8")
+    session.install("-e", ".[test]", "--constraint", str(constraints))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def contract_full(session: nox.Session) -> None:
+    """The contract with many more generated examples than the usual run takes."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/contract", *session.posargs, env={"BULKEDITOR_CONTRACT_EXAMPLES": "200"})
+
+
+@nox.session(python="3.11")
+def bench(session: nox.Session) -> None:
+    """The goals in figures, as ratios measured in one run: `nox -s bench -- decode`."""
+    session.install("-e", ".[bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python="3.11")
+def changelog(session: nox.Session) -> None:
+    """Show what the fragments in changelog.d would become; `-- --yes` builds it."""
+    session.install("-e", ".", "towncrier>=24.8")
+    session.run("towncrier", "build", *(session.posargs or ["--draft"]))
