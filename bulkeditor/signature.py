@@ -78,7 +78,7 @@ def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) 
         msg_id: The delivery's id, as sent in ``webhook-id``.
         timestamp: Unix time in seconds, as sent in ``webhook-timestamp``.
         body: The raw body, byte for byte as it is sent.
-        secret: The webhook's secret: base64 of the key after ``whsec_``, otherwise its UTF-8 bytes are the key.
+        secret: The webhook's secret: after ``whsec_`` the base64 of the key, else its UTF-8 bytes are the key.
 
     Returns:
         ``v1,`` and the base64 of the HMAC.
@@ -150,8 +150,8 @@ def _require_bytes(body: bytes) -> bytes:
     if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
         raise TypeError(
             f"body must be the raw bytes of the request, not {type(body).__name__}: the signature covers the "
-            "exact bytes, and text decoded or JSON parsed and written again differs in whitespace, key order and "
-            "escapes. Take request.body (Django), await request.body() (Starlette, FastAPI) or "
+            "exact bytes, and text decoded or JSON parsed and written again differs in whitespace, key order "
+            "and escapes. Take request.body (Django), await request.body() (Starlette, FastAPI) or "
             "request.get_data() (Flask)."
         )
     return body
