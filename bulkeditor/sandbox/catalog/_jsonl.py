@@ -1,0 +1,138 @@
+"""Reading JSON Lines: our own records, and others' through a mapping."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from bulkeditor.errors import InvalidInputError
+from bulkeditor.sandbox.catalog._columns import RECORD_FIELDS
+from bulkeditor.sandbox.catalog._products import REMARKS
+from bulkeditor.sandbox.catalog._report import Recorder, Refused, Remark
+from bulkeditor.sandbox.catalog._rows import CatalogRow, build
+from bulkeditor.sandbox.catalog._text import BrokenFileError, Line, SourceText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# Names that other catalogs use. A record of ours has the first one of each line, so nothing changes for it.
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "sku": ("sku", "SKU"),
+    "title": ("title", "name", "mpn"),
+    "category": ("category",),
+    "inventory_quantity": ("inventory_quantity", "stock", "quantity", "qty"),
+    # Price breaks [[from, to, price], …]: the first one is what a single piece costs.
+    "price": ("price", "price.0.2"),
+}
+
+
+class JsonlReader:
+    """Reads a file of one JSON object a line.
+
+    Args:
+        source: The text.
+        mapping: Field to path (``price.0.2`` goes into lists by number), or to several of which the first one
+            with a value counts.
+
+    Raises:
+        InvalidInputError: The mapping names a field that a row does not have.
+    """
+
+    def __init__(self, source: SourceText, mapping: Mapping[str, str | Sequence[str]] | None = None) -> None:
+        self._source = source
+        given = {
+            field: (path,) if isinstance(path, str) else tuple(path)
+            for field, path in (mapping or {}).items()
+        }
+        if unknown := sorted(given.keys() - RECORD_FIELDS):
+            raise InvalidInputError(
+                f"The mapping names {', '.join(unknown)}, which no catalog row has.",
+                hint=f"A row has: {', '.join(sorted(RECORD_FIELDS))}.",
+            )
+        paths = {**_NAMES, **given}
+        self._paths = {
+            field: [(path, tuple(int(p) if p.isdigit() else p for p in path.split("."))) for path in names]
+            for field, names in paths.items()
+        }
+        self._decoder = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
+
+    def rows(self, recorder: Recorder) -> Iterator[CatalogRow]:
+        """Yield the rows; everything else goes to the recorder."""
+        try:
+            for line in self._source.lines():
+                if line.remark == "too_long" or line.text.strip():
+                    recorder.row()
+                    row = self._row(line, recorder)
+                    if row is not None:
+                        yield row
+        except BrokenFileError as broken:
+            recorder.row()
+            recorder.problem(broken.line, [Remark("broken_file", broken.reason)])
+
+    def _row(self, line: Line, recorder: Recorder) -> CatalogRow | None:
+        try:
+            if line.remark == "too_long":
+                raise Refused([Remark("malformed", "the line is longer than 64 MiB")])
+            record, remarks = self._mapped(self._decoded(line.text))
+            row, notes = build(record)
+        except Refused as refused:
+            recorder.problem(line.number, refused.remarks)
+            return None
+        if line.remark:
+            recorder.note(line.number, Remark(line.remark, REMARKS[line.remark]))
+        for remark in (*remarks, *notes):
+            recorder.note(line.number, remark)
+        recorder.product(line.number, row.sku, generated=any(note.code == "generated_sku" for note in notes))
+        return row
+
+    def _decoded(self, text: str) -> dict[str, object]:
+        try:
+            return self._decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError, ArithmeticError) as error:
+            raise Refused(
+                [Remark("bad_json", f"this is no JSON object: {error}", None, text.strip())]
+            ) from error
+
+    def _mapped(self, found: dict[str, object]) -> tuple[dict[str, object], list[Remark]]:
+        """A record of ours out of anyone's; what no field takes stays where it is, and so goes into ``extra``."""
+        record = dict(found)
+        values: dict[str, object] = {}
+        remarks: list[Remark] = []
+        for field, names in self._paths.items():
+            for position, (name, path) in enumerate(names):
+                value = _follow(found, path)
+                if value is None or (isinstance(value, str) and not value.strip()):
+                    continue
+                if field not in _STRUCTURED and isinstance(value, (list, dict)):
+                    continue
+                values[field] = value
+                if field == "title" and position:
+                    reason = f"no title: {name} stands for it"
+                    remarks.append(Remark("generated_title", reason, "title", str(value)))
+                if len(path) == 1 and name != field and field != "title":
+                    record.pop(name, None)
+                break
+        for field in self._paths:
+            left = record.pop(field, None)
+            if left not in (None, "") and field not in values:
+                record[f"source_{field}"] = left
+            elif isinstance(left, (list, dict)) and left is not values.get(field):
+                record[f"source_{field}"] = cast("object", left)
+        return {**record, **values}, remarks
+
+
+_STRUCTURED: Final = frozenset({"tags", "options", "custom_fields", "levels"})
+
+
+def _follow(found: object, path: tuple[str | int, ...]) -> object:
+    for step in path:
+        if isinstance(found, dict):
+            found = cast("dict[str, object]", found).get(str(step))
+        elif isinstance(found, list) and isinstance(step, int):
+            items = cast("list[object]", found)
+            found = items[step] if step < len(items) else None
+        else:
+            return None
+    return found
