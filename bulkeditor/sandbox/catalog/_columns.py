@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
+from bulkeditor.sandbox.catalog._cells import unguard
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Dialect = Literal["current", "classic"]
-
-JSON_SUFFIX: Final = " (JSON)"
 
 
 @attrs.frozen
@@ -111,18 +111,33 @@ FIELDS: Final = (
     Column("created_at", "Record created at", "Record created at"),
     Column("custom_fields", "Custom fields (JSON)", "Custom fields (JSON)"),
     Column("levels", "Stock by location (JSON)", "Stock by location (JSON)"),
+    Column("more", "Further fields (JSON)", "Further fields (JSON)"),
 )
 
 RECORD_FIELDS: Final = frozenset(
-    "id sku title handle vendor product_type category status tags price compare_at_price cost inventory_quantity "
-    "options barcode custom_fields created_at levels".split()
+    (
+        *("id", "sku", "title", "handle", "vendor", "product_type", "category", "status", "tags", "price"),
+        *(
+            "compare_at_price",
+            "cost",
+            "inventory_quantity",
+            "options",
+            "barcode",
+            "custom_fields",
+            "created_at",
+        ),
+        "levels",
+    )
 )
 """Columns that are fields of a row; all others go into ``extra``."""
+
+NO_EXTRA: Final = frozenset({"published", "more"})
+"""Columns that are neither a field of a row nor an entry of ``extra`` as they stand."""
 
 IMAGES: Final = "images"
 """Key in ``extra`` under which a row's image-only rows are kept."""
 
-_OPTION: Final = re.compile(r"option([0-9]{1,2})(name|value|linkedto)")
+OPTION: Final = re.compile(r"option([0-9]{1,2})(name|value|linkedto)")
 
 
 def normal(header: str) -> str:
@@ -147,12 +162,10 @@ class Extra:
     Args:
         index: Position in the file.
         key: Name in ``extra``.
-        json: The cells hold JSON.
     """
 
     index: int
     key: str
-    json: bool = False
 
 
 @attrs.define
@@ -165,7 +178,7 @@ class Layout:
         options: Number, column of the name or ``None``, column of the value; by number.
         extras: All other columns.
         inherited: Columns whose empty cells take the value of the handle's first row.
-        image_cells: Columns that are filled in image-only rows too.
+        duplicates: Headers that mean what an earlier one means.
     """
 
     header: list[str]
@@ -189,39 +202,40 @@ def lay_out(header: Sequence[str], mapping: Mapping[str, str | Sequence[str]] | 
         mapping: Field to header, or to several of which the first one found counts, for files that are not
             Shopify's; goes before the known spellings.
     """
-    layout = Layout([text.strip() for text in header])
-    mapped = _mapped(layout.header, mapping or {})
+    layout = Layout([unguard(text.strip()) for text in header])
+    mapped = find_mapped(layout.header, mapping or {})
     names: dict[int, int] = {}
     values: dict[int, int] = {}
     taken: set[str] = set()
     for index, text in enumerate(layout.header):
         column = known_columns().get(normal(text))
         key = mapped.get(index) or (column.key if column and column.key not in mapped.values() else None)
-        option = _OPTION.fullmatch(normal(text))
+        option = OPTION.fullmatch(normal(text))
         if key and key not in taken:
             taken.add(key)
-            if key in RECORD_FIELDS or key == "published":
+            if key in RECORD_FIELDS or key in NO_EXTRA:
                 layout.fields[key] = index
             else:
                 layout.extras.append(Extra(index, key))
-            if any(known.key == key and known.inherited for known in FIELDS):
+            if key in inherited_keys():
                 layout.inherited.append(index)
         elif option and option.group(2) != "linkedto" and not mapped:
             (names if option.group(2) == "name" else values).setdefault(int(option.group(1)), index)
         else:
-            extra = _unknown(index, text, taken)
             if key:
                 layout.duplicates.append(text)
+            extra = Extra(index, _free(extra_key(text) or f"Column {index + 1}", taken))
             taken.add(extra.key)
             layout.extras.append(extra)
-            if option or "(product.metafields." in text:
+            if is_product_wide(text):
                 layout.inherited.append(index)
     layout.options = [(number, names.get(number), values[number]) for number in sorted(values)]
-    layout.inherited += [index for index in names.values()]
+    layout.inherited += list(names.values())
     return layout
 
 
-def _mapped(header: list[str], mapping: Mapping[str, str | Sequence[str]]) -> dict[int, str]:
+def find_mapped(header: list[str], mapping: Mapping[str, str | Sequence[str]]) -> dict[int, str]:
+    """Which column a mapping gives to which field."""
     found: dict[int, str] = {}
     for field, wanted in mapping.items():
         for name in [wanted] if isinstance(wanted, str) else wanted:
@@ -231,18 +245,36 @@ def _mapped(header: list[str], mapping: Mapping[str, str | Sequence[str]]) -> di
     return found
 
 
-def _unknown(index: int, text: str, taken: Iterable[str]) -> Extra:
-    json = text.endswith(JSON_SUFFIX) and text != JSON_SUFFIX
-    key = extra_key(text.removesuffix(JSON_SUFFIX) if json else text) or f"Column {index + 1}"
-    if key == IMAGES and not json:
-        key = f"source_{IMAGES}"
+@cache
+def inherited_keys() -> frozenset[str]:
+    """Fields and ``extra`` entries that variants take from their handle's first row."""
+    return frozenset(column.key for column in FIELDS if column.inherited)
+
+
+def is_product_wide(header: str) -> bool:
+    """Whether a column that is not known by name belongs to the product, not to the variant."""
+    return "(product.metafields." in header or OPTION.fullmatch(normal(header)) is not None
+
+
+def _free(key: str, taken: set[str]) -> str:
     unique, number = key, 1
-    while unique in set(taken):
+    while unique in taken:
         number += 1
         unique = f"{key} #{number}"
-    return Extra(index, unique, json)
+    return unique
 
 
 def extra_key(text: str) -> str:
-    """A name in ``extra`` that no field of a record has."""
-    return f"source_{text}" if text in RECORD_FIELDS or text in {"updated_at", "extra"} else text
+    """A name for an unknown column that no field of a record has."""
+    return f"source_{text}" if text in RECORD_FIELDS | NO_EXTRA | {"updated_at", "extra", IMAGES} else text
+
+
+def is_plain_key(key: str) -> bool:
+    """Whether an entry of ``extra`` can be a column of its own and comes back under the same name."""
+    return (
+        key == key.strip() != ""
+        and key == extra_key(key)
+        and normal(key) not in known_columns()
+        and OPTION.fullmatch(normal(key)) is None
+        and "\x00" not in key
+    )

@@ -9,7 +9,7 @@ import msgspec
 
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog._columns import RECORD_FIELDS
-from bulkeditor.sandbox.catalog._products import REMARKS
+from bulkeditor.sandbox.catalog._csvfile import REMARKS
 from bulkeditor.sandbox.catalog._report import Recorder, Refused, Remark
 from bulkeditor.sandbox.catalog._rows import CatalogRow, build
 from bulkeditor.sandbox.catalog._text import BrokenFileError, Line, SourceText

@@ -1,92 +1,26 @@
-"""Reading product CSV files: two passes, the first one for what a row can only know from the rows after it."""
+"""Reading product CSV files: two passes, the first for what a row can only know from the rows after it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING
 
 import attrs
-import msgspec
 
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog import _cells
-from bulkeditor.sandbox.catalog._columns import IMAGES, Layout, lay_out
-from bulkeditor.sandbox.catalog._records import Record, records
+from bulkeditor.sandbox.catalog._cellrow import Reading, cell, classify, image_of, padded
+from bulkeditor.sandbox.catalog._columns import Layout, lay_out
+from bulkeditor.sandbox.catalog._csvfile import REMARKS, open_csv
 from bulkeditor.sandbox.catalog._report import Recorder, Refused, Remark
 from bulkeditor.sandbox.catalog._rows import JSON, CatalogRow, build, generated_sku
-from bulkeditor.sandbox.catalog._text import BrokenFileError, Line, SourceText
+from bulkeditor.sandbox.catalog._text import BrokenFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from decimal import Decimal
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bulkeditor.sandbox.catalog._cells import DecimalMark
-
-DELIMITERS: Final = (",", ";", "\t", "|")
-_HEADER_LINES: Final = 50
-
-REMARKS: Final[Mapping[str, str]] = {
-    "cp1252": "the line is not UTF-8; it was read as Windows-1252",
-    "nul": "NUL bytes were left out",
-    "replaced": "the text holds U+FFFD: it was damaged before it came here",
-}
-
-
-@attrs.frozen
-class CsvFile:
-    """A CSV file whose delimiter and header are known.
-
-    Args:
-        source: The text.
-        delimiter: Between cells.
-        layout: What the columns mean.
-        begins: Physical lines before the header (``sep=;``).
-    """
-
-    source: SourceText
-    delimiter: str
-    layout: Layout
-    begins: int
-
-    def records(self) -> Iterator[Record]:
-        """All records after the header."""
-        lines = (line for line in self.source.lines() if line.number > self.begins)
-        found = records(lines, self.delimiter, len(self.layout.header))
-        next(found, None)
-        yield from found
-
-
-def open_csv(source: SourceText, arrange: Callable[[Sequence[str]], Layout]) -> CsvFile | None:
-    """Find out a file's delimiter: the one with which the most columns of its header are known.
-
-    Args:
-        source: The text.
-        arrange: Says what a header means.
-
-    Returns:
-        The file, or ``None`` if it is empty.
-    """
-    head: list[Line] = []
-    try:
-        for line in source.lines():
-            head.append(line)
-            if len(head) >= _HEADER_LINES:
-                break
-    except BrokenFileError:
-        # The reading itself will come to it and report it, after what is good.
-        pass
-    begins, given = 0, None
-    if head and head[0].text.lower().startswith("sep=") and len(head[0].text.rstrip("\r\n")) == len("sep=;"):
-        begins, given = 1, head[0].text[4]
-    best: CsvFile | None = None
-    for delimiter in [given] if given else DELIMITERS:
-        # A width of zero: a header's quoted cell may run over lines, but not for ever.
-        first = next(records(iter(head[begins:]), delimiter, _HEADER_LINES), None)
-        if first is None or first.fault:
-            continue
-        layout = arrange(first.cells)
-        if best is None or layout.known > best.layout.known:
-            best = CsvFile(source, delimiter, layout, begins)
-    return best
+    from bulkeditor.sandbox.catalog._records import Record
+    from bulkeditor.sandbox.catalog._text import SourceText
 
 
 @attrs.define
@@ -292,7 +226,7 @@ class _Assembly:
         Raises:
             Refused: With a remark for each cell that is wrong.
         """
-        reading = _Reading(self._layout, cells, self._scan.mark, remarks)
+        reading = Reading(self._layout, cells, self._scan.mark, remarks)
         options = reading.options()
         title = reading.text("title")
         record: dict[str, object] = {
@@ -307,7 +241,7 @@ class _Assembly:
             "cost": reading.money("cost"),
             "inventory_quantity": reading.quantity(),
             "status": reading.status(),
-            "extra": reading.extra(images),
+            "extra": reading.rest(images),
             **{
                 name: reading.text(name)
                 for name in ("vendor", "product_type", "category", "id", "created_at")
@@ -338,163 +272,3 @@ class _Assembly:
             sku = f"{base}-{number}"
         self._generated.add(sku)
         return sku
-
-
-class _Reading:
-    """The cells of one row as values; what is wrong with them is collected."""
-
-    def __init__(
-        self, layout: Layout, cells: list[str], mark: DecimalMark | None, notes: list[Remark]
-    ) -> None:
-        self._layout = layout
-        self._cells = cells
-        self._mark = mark
-        self._notes = notes
-        self.faults: list[Remark] = []
-
-    def header(self, field: str) -> str:
-        """The header of a field's column."""
-        index = self._layout.fields.get(field)
-        return field if index is None else self._layout.header[index]
-
-    def text(self, field: str, *, code: bool = False) -> str:
-        """A text, without a spreadsheet's apostrophe."""
-        return _cells.unguard(cell(self._cells, self._layout.fields, field), code=code)
-
-    def _read(self, field: str, parse: Callable[[str, str], tuple[object, Remark | None]]) -> object:
-        found = cell(self._cells, self._layout.fields, field)
-        if not found.strip():
-            return None
-        try:
-            value, remark = parse(found, self.header(field))
-        except Refused as refused:
-            self.faults.extend(refused.remarks)
-            return None
-        if remark:
-            self._notes.append(remark)
-        return value
-
-    def money(self, field: str) -> Decimal | None:
-        """A price; ``None`` for an empty cell."""
-        return cast(
-            "Decimal | None", self._read(field, lambda found, name: _cells.money(found, name, self._mark))
-        )
-
-    def quantity(self) -> int | None:
-        """The stock; ``None`` for an empty cell."""
-        return cast("int | None", self._read("inventory_quantity", _cells.quantity))
-
-    def status(self) -> str:
-        """The status, or else what "published" says."""
-        given = cast("str | None", self._read("status", _cells.status_of))
-        return given or ("draft" if self._published() is False else "active")
-
-    def _published(self) -> bool | None:
-        word = cell(self._cells, self._layout.fields, "published").strip().lower()
-        return True if word in _cells.TRUE_WORDS else False if word in _cells.FALSE_WORDS else None
-
-    def barcode(self) -> str:
-        """The barcode, with a remark if a spreadsheet has ruined it."""
-        text = self.text("barcode", code=True)
-        if _cells.RUINED.fullmatch(text):
-            reason = "a spreadsheet has rounded this barcode; its digits are lost"
-            self._notes.append(Remark("ruined_barcode", reason, self.header("barcode"), text))
-        return text
-
-    def options(self) -> dict[str, str]:
-        """Option names with this row's values; "Title"/"Default Title" says that there are none."""
-        options: dict[str, str] = {}
-        for number, name_at, value_at in self._layout.options:
-            value = self._cells[value_at]
-            name = "" if name_at is None else self._cells[name_at]
-            if not value.strip() or (
-                name.strip().lower() == "title" and value.strip().lower() == "default title"
-            ):
-                continue
-            plain = _cells.unguard(name) if name.strip() else f"Option{number}"
-            if plain in options:
-                self.faults.append(
-                    Remark(
-                        "duplicate_option", "two options have one name", self._layout.header[value_at], plain
-                    )
-                )
-            options[plain] = _cells.unguard(value)
-        return options
-
-    def json(self, field: str) -> object:
-        """A cell of ours that holds JSON."""
-        return self._read(field, lambda found, name: (_decoded(found, name), None))
-
-    def extra(self, images: list[dict[str, JSON]]) -> dict[str, JSON]:
-        """All columns that are no fields."""
-        extra: dict[str, JSON] = {}
-        for column in self._layout.extras:
-            found = self._cells[column.index]
-            if not found.strip():
-                continue
-            if not column.json:
-                extra[column.key] = _cells.unguard(found)
-                continue
-            try:
-                extra[column.key] = _decoded(found, self._layout.header[column.index])
-            except Refused as refused:
-                self.faults.extend(refused.remarks)
-        # Kept only where it says something: "active" and published go together.
-        published = self._published()
-        if (
-            published is not None
-            and "status" in self._layout.fields
-            and published != (self.status() == "active")
-        ):
-            extra["published"] = "TRUE" if published else "FALSE"
-        if images:
-            extra[IMAGES] = cast("JSON", images)
-        return extra
-
-
-def _decoded(found: str, column: str) -> JSON:
-    try:
-        return cast("JSON", msgspec.json.Decoder(float_hook=_cells.exact).decode(found))
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
-        raise Refused([Remark("bad_json", f"this is no JSON: {error}", column, found)]) from error
-
-
-def cell(cells: list[str], fields: Mapping[str, int], field: str) -> str:
-    """A field's cell as it stands; empty if the file has no such column."""
-    index = fields.get(field)
-    return "" if index is None else cells[index]
-
-
-def padded(cells: list[str], layout: Layout) -> list[str]:
-    """As many cells as the header has."""
-    missing = len(layout.header) - len(cells)
-    return cells + [""] * missing if missing > 0 else cells
-
-
-def classify(cells: list[str], layout: Layout) -> str:
-    """What a record is: ``product``, ``unpriced``, ``image``, ``blank`` or ``header``."""
-    fields = layout.fields
-    price = cells[fields["price"]]
-    if price.strip():
-        return (
-            "header" if price == layout.header[fields["price"]] and _is_header(cells, layout) else "product"
-        )
-    if not any(text and not text.isspace() for text in cells):
-        return "blank"
-    own = [cells[fields[f]] for f in ("title", "sku", "inventory_quantity") if f in fields]
-    own += [cells[value] for _, _, value in layout.options]
-    image = next((cells[extra.index] for extra in layout.extras if extra.key == "image_src"), "")
-    return "image" if image.strip() and not any(text.strip() for text in own) else "unpriced"
-
-
-def _is_header(cells: list[str], layout: Layout) -> bool:
-    return [text.strip() for text in cells] == layout.header
-
-
-def image_of(cells: list[str], layout: Layout) -> dict[str, JSON]:
-    """What an image-only row says."""
-    return {
-        column.key: _cells.unguard(cells[column.index])
-        for column in layout.extras
-        if cells[column.index].strip() and not column.json
-    }

@@ -12,7 +12,7 @@ import attrs
 
 from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.sandbox.catalog import _cells
-from bulkeditor.sandbox.catalog._columns import RECORD_FIELDS, extra_key
+from bulkeditor.sandbox.catalog._columns import RECORD_FIELDS
 from bulkeditor.sandbox.catalog._report import Refused, Remark
 
 if TYPE_CHECKING:
@@ -270,8 +270,8 @@ class _Builder:
         return time.astimezone(UTC)
 
     def _extra(self) -> dict[str, JSON]:
-        extra = {extra_key(key): value for key, value in self._mapping("extra").items() if value != ""}
+        extra = {key: value for key, value in self._mapping("extra").items() if value != ""}
         for key, value in self._record.items():
             if key not in RECORD_FIELDS and key not in {"extra", "updated_at"} and value not in (None, ""):
-                extra.setdefault(extra_key(key), cast("JSON", value))
+                extra.setdefault(key, cast("JSON", value))
         return extra
