@@ -78,7 +78,7 @@ def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) 
         msg_id: The delivery's id, as sent in ``webhook-id``.
         timestamp: Unix time in seconds, as sent in ``webhook-timestamp``.
         body: The raw body, byte for byte as it is sent.
-        secret: The webhook's secret: after ``whsec_`` the base64 of the key, else its UTF-8 bytes are the key.
+        secret: The webhook's secret; after ``whsec_`` the base64 of the key, else its UTF-8 bytes are it.
 
     Returns:
         ``v1,`` and the base64 of the HMAC.

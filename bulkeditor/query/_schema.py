@@ -1,0 +1,82 @@
+"""Which fields there are, and what each holds: for checks, pushdown, and reading times out of text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from bulkeditor.errors import FieldError
+
+
+def _frozen(fields: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(fields))
+
+
+@attrs.frozen(kw_only=True)
+class Schema:
+    """The fields of one kind of row.
+
+    Args:
+        name: What a row is, for messages (``product``).
+        fields: Field names and the kind of value each holds: ``text``, ``number``, ``integer``, ``time``,
+            ``list`` (of text) or ``object`` (its entries are reached by dotted names).
+    """
+
+    name: str
+    fields: Mapping[str, str] = attrs.field(converter=_frozen)
+
+    def problem(self, field: str) -> FieldError | None:
+        """What is wrong with a field's name; None when it is known.
+
+        Args:
+            field: The name, dotted below an ``object`` field.
+        """
+        column, dot, entry = field.partition(".")
+        kind = self.fields.get(column)
+        if kind is None:
+            guess = difflib.get_close_matches(column, self.fields, n=1)
+            advice = f"; did you mean {guess[0] + dot + entry!r}?" if guess else ""
+            message = f"a {self.name} has no field {column!r}{advice}"
+        elif dot and kind != "object":
+            message = f"{column!r} has no entries to name after a dot"
+        elif dot and not entry:
+            message = f"a name is missing after the dot of {field!r}"
+        else:
+            return None
+        return FieldError(field=field, message=message, code="unknown_field")
+
+    def problems(self, fields: Iterable[str]) -> tuple[FieldError, ...]:
+        """What is wrong with several names, in their order."""
+        return tuple(problem for field in fields if (problem := self.problem(field)) is not None)
+
+
+PRODUCT_SCHEMA: Final = Schema(
+    name="product",
+    fields={
+        "id": "text",
+        "sku": "text",
+        "title": "text",
+        "handle": "text",
+        "vendor": "text",
+        "product_type": "text",
+        "category": "text",
+        "status": "text",
+        "tags": "list",
+        "price": "number",
+        "compare_at_price": "number",
+        "cost": "number",
+        "inventory_quantity": "integer",
+        "custom_fields": "object",
+        "options": "object",
+        "barcode": "text",
+        "created_at": "time",
+        "updated_at": "time",
+    },
+)
+"""The fields of a product."""
+
+__all__ = ["PRODUCT_SCHEMA", "Schema"]
