@@ -26,7 +26,7 @@ class Reading:
     ) -> None:
         self._layout = layout
         self._cells = cells
-        self._mark = mark
+        self._mark: DecimalMark | None = mark
         self._notes = notes
         self.faults: list[Remark] = []
 

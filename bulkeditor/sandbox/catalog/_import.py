@@ -35,8 +35,8 @@ class _Reader(Protocol):
 class CatalogImport:
     """A catalog file that is read as its rows are asked for.
 
-    ``for row in imported`` and ``imported.rows`` may be used any number of times; each time the file is read anew.
-    Rows come in the file's order. What is kept in memory are the SKUs, and of a CSV file the cells that
+    ``for row in imported`` and ``imported.rows`` may be used any number of times; each time the file is read
+    anew. Rows come in the file's order. What is kept in memory are the SKUs, and of a CSV file the cells that
     variants inherit; a JSONL file may be of any size.
 
     Args:
@@ -86,8 +86,8 @@ def read_catalog(
 
     Args:
         path: The file.
-        mapping: Field to the file's own name for it (or to several, the first one with a value counts), for files
-            that are neither Shopify's nor ours: ``{"inventory_quantity": "stock", "price": "price.0.2"}``.
+        mapping: Field to the file's own name for it (or to several, the first one with a value counts), for
+            files that are neither Shopify's nor ours: ``{"inventory_quantity": "stock", "price": "price.0.2"}``.
         format: How the file is written; found out by its name and content if not given.
 
     Returns:

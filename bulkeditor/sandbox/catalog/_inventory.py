@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NOT_STOCKED: Final = "not stocked"
 TEXTS: Final = ("handle", "title", "sku", "hs_code", "coo", "location", "bin_name")
+_Counts: TypeAlias = dict[str, int | None]
 _COUNTS: Final = ("incoming", "unavailable", "committed", "available", "on_hand", "on_hand_new")
 # https://help.shopify.com/en/manual/products/inventory/getting-started-with-inventory/inventory-csv
 HEADERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -109,7 +110,7 @@ class InventoryImport:
         if not {"sku", "handle"} & fields.keys() or not (self._wide or counted):
             raise InvalidInputError(
                 f"{path.name} is no inventory file; its header is {file.layout.header[:12]!r}.",
-                hint="It needs SKU or Handle, and either Location with On hand, or one column for each location.",
+                hint="It needs SKU or Handle, and either Location with On hand, or a column for each location.",
             )
         self.path = path
         self._file = file
@@ -123,7 +124,7 @@ class InventoryImport:
 
     @property
     def report(self) -> ImportReport:
-        """What became of every record; a record that gave rows (one for each location) counts as a product."""
+        """What became of every record; one that gave rows (one for each location) counts as a product."""
         if self._report is None:
             for _ in self:
                 pass
@@ -190,54 +191,68 @@ class InventoryImport:
                 raise Refused([Remark("no_identity", "neither SKU nor handle: which product is this?")])
             sku = generated_sku(texts["handle"], texts.get("title", ""), options)
             notes.append(Remark("generated_sku", "no SKU: one was generated", None, sku))
-        shared = {name: texts.get(name) or None for name in ("handle", "title", "hs_code", "coo", "bin_name")}
-        rows: list[InventoryRow] = []
-        for location, counts in self._counts(cells, texts.get("location", ""), notes):
-            row = InventoryRow(sku=sku, location=location, options=options)
-            rows.append(attrs.evolve(row, **shared, **counts))
-        return rows
+        return [
+            InventoryRow(
+                sku=sku,
+                location=location,
+                on_hand=counts.get("on_hand"),
+                available=counts.get("available"),
+                committed=counts.get("committed"),
+                unavailable=counts.get("unavailable"),
+                incoming=counts.get("incoming"),
+                handle=texts.get("handle") or None,
+                title=texts.get("title") or None,
+                options=options,
+                hs_code=texts.get("hs_code") or None,
+                coo=texts.get("coo") or None,
+                bin_name=texts.get("bin_name") or None,
+            )
+            for location, counts in self._counts(cells, texts.get("location", ""), notes)
+        ]
 
-    def _counts(
-        self, cells: list[str], location: str, notes: list[Remark]
-    ) -> Iterator[tuple[str, dict[str, int | None]]]:
+    def _counts(self, cells: list[str], location: str, notes: list[Remark]) -> list[tuple[str, _Counts]]:
+        """The quantities at each location.
+
+        Raises:
+            Refused: With a remark for each cell that is wrong.
+        """
         faults: list[Remark] = []
-
-        def read(index: int) -> int | None:
-            text = cells[index].strip()
-            if not text or text.lower() == NOT_STOCKED:
-                return None
+        indices = self._wide or {
+            index: name for name, index in self._layout.fields.items() if name in _COUNTS
+        }
+        counts: _Counts = {}
+        for index, name in indices.items():
             try:
-                value, remark = _cells.quantity(text, self._layout.header[index])
+                counts[name] = self._count(index, cells[index].strip(), notes)
             except Refused as refused:
                 faults.extend(refused.remarks)
-                return None
-            notes.extend([remark] if remark else [])
-            return value
-
-        found: list[tuple[str, dict[str, int | None]]] = []
-        if self._wide:
-            for index, name in self._wide.items():
-                if cells[index].strip():
-                    count = read(index)
-                    found.append((name, {"on_hand": count, "available": count}))
-        else:
-            fields = self._layout.fields
-            present = [cells[fields[name]].strip() for name in _COUNTS if name in fields]
-            counts = {name: read(fields[name]) if name in fields else None for name in _COUNTS}
-            new = counts.pop("on_hand_new")
-            if new is not None:
-                counts["on_hand"] = new
-            elif "on_hand" not in fields and counts["available"] is not None:
-                # What Shopify says on hand is.
-                parts = [counts["available"], counts["committed"], counts["unavailable"]]
-                counts["on_hand"] = sum(part for part in parts if part is not None)
-            if any(present) and not (location.strip()):
-                faults.append(Remark("no_location", "the record names no location", "Location"))
-            if counts["on_hand"] is not None or NOT_STOCKED in (text.lower() for text in present):
-                found.append((location, counts))
+        present = {indices[index]: cells[index].strip().lower() for index in indices if cells[index].strip()}
+        if present and not self._wide and not location.strip():
+            faults.append(Remark("no_location", "the record names no location", "Location"))
         if faults:
             raise Refused(faults)
-        return iter(found)
+        if self._wide:
+            return [(name, {"on_hand": counts[name], "available": counts[name]}) for name in present]
+        on_hand = _on_hand(counts)
+        counted = on_hand is not None or NOT_STOCKED in present.values()
+        return [(location, {**counts, "on_hand": on_hand})] if counted else []
+
+    def _count(self, index: int, text: str, notes: list[Remark]) -> int | None:
+        if not text or text.lower() == NOT_STOCKED:
+            return None
+        value, remark = _cells.quantity(text, self._layout.header[index])
+        notes.extend([remark] if remark else [])
+        return value
+
+
+def _on_hand(counts: _Counts) -> int | None:
+    for name in ("on_hand_new", "on_hand"):
+        if (count := counts.get(name)) is not None:
+            return count
+    if "on_hand" in counts or counts.get("available") is None:
+        return None
+    # An export without it: Shopify's on hand is the sum of these.
+    return sum(counts.get(name) or 0 for name in ("available", "committed", "unavailable"))
 
 
 def read_inventory(
@@ -245,8 +260,8 @@ def read_inventory(
 ) -> InventoryImport:
     """Open an inventory CSV: one record for each product and location, or one column for each location.
 
-    ``On hand (new)`` goes before ``On hand (current)``; ``not stocked`` gives a row without a quantity; an empty
-    quantity gives none.
+    ``On hand (new)`` goes before ``On hand (current)``; ``not stocked`` gives a row without a quantity; an
+    empty quantity gives none.
 
     Args:
         path: The file; may be gzipped.

@@ -72,9 +72,10 @@ class JsonlReader:
             recorder.problem(broken.line, [Remark("broken_file", broken.reason)])
 
     def _row(self, line: Line, recorder: Recorder) -> CatalogRow | None:
+        if line.remark == "too_long":
+            recorder.problem(line.number, [Remark("malformed", "the line is longer than 64 MiB")])
+            return None
         try:
-            if line.remark == "too_long":
-                raise Refused([Remark("malformed", "the line is longer than 64 MiB")])
             record, remarks = self._mapped(self._decoded(line.text))
             row, notes = build(record)
         except Refused as refused:
@@ -96,7 +97,7 @@ class JsonlReader:
             ) from error
 
     def _mapped(self, found: dict[str, object]) -> tuple[dict[str, object], list[Remark]]:
-        """A record of ours out of anyone's; what no field takes stays where it is, and so goes into ``extra``."""
+        """A record of ours out of anyone's; what no field takes stays there, and so goes into ``extra``."""
         record = dict(found)
         values: dict[str, object] = {}
         remarks: list[Remark] = []
@@ -111,7 +112,7 @@ class JsonlReader:
                 if field == "title" and position:
                     reason = f"no title: {name} stands for it"
                     remarks.append(Remark("generated_title", reason, "title", str(value)))
-                if len(path) == 1 and name != field and field != "title":
+                if len(path) == 1 and field not in {name, "title"}:
                     record.pop(name, None)
                 break
         for field in self._paths:

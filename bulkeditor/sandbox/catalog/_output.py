@@ -8,7 +8,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -16,15 +16,23 @@ from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog._rows import CatalogRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     Rows: TypeAlias = Iterable[CatalogRow | Mapping[str, object]]
 
 _MEMORY: Final = 1 << 20
 
 
+class Writable(Protocol):
+    """What bytes are written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of it."""
+        ...
+
+
 @contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def written_whole(path: str | os.PathLike[str]) -> Generator[Writable, None, None]:
     """Open a file for writing that takes its name only when it is complete; ``.gz`` compresses."""
     target = Path(path)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -95,7 +103,7 @@ def unwritable(who: str, error: UnicodeEncodeError) -> InvalidInputError:
 class _Encoded:
     """What csv.writer writes to."""
 
-    def __init__(self, file: IO[bytes], encoding: str) -> None:
+    def __init__(self, file: Writable, encoding: str) -> None:
         self._file = file
         self._encoding = encoding
 

@@ -32,7 +32,8 @@ class _Scan:
         late: Inherited cells for handles whose first row has no title.
         images: Image-only rows by the number of the record that they belong to.
         early: Image-only rows that stand before any other row of their handle.
-        handles: All handles that have more than image-only rows.
+        handles: Handles with a product row, and the number of the last one so far.
+        titled: Handles of which a row with a title was seen.
         mark: The decimal mark that all prices agree on, if they show one.
     """
 
@@ -41,7 +42,30 @@ class _Scan:
     images: dict[int, list[dict[str, JSON]]] = attrs.field(factory=dict[int, list[dict[str, JSON]]])
     early: dict[str, list[dict[str, JSON]]] = attrs.field(factory=dict[str, list[dict[str, JSON]]])
     handles: dict[str, int] = attrs.field(factory=dict[str, int])
+    titled: set[str] = attrs.field(factory=set[str])
     mark: DecimalMark | None = None
+
+    def image(self, handle: str, cells: list[str], layout: Layout) -> None:
+        """Remember an image-only row for the row before it."""
+        owner = self.handles.get(handle)
+        images = self.early.setdefault(handle, []) if owner is None else self.images.setdefault(owner, [])
+        images.append(image_of(cells, layout))
+
+    def row(self, number: int, cells: list[str], layout: Layout, *, sold: bool) -> None:
+        """Remember what other rows need to know of this one."""
+        handle = _cells.unguard(cell(cells, layout.fields, "handle"))
+        if sold:
+            self.handles[handle] = number
+        if (sku := cell(cells, layout.fields, "sku")).strip():
+            self.skus.add(_cells.unguard(sku, code=True))
+        if not handle.strip() or handle in self.titled:
+            return
+        if cell(cells, layout.fields, "title").strip():
+            self.titled.add(handle)
+            if handle in self.late:
+                self.late[handle] = [cells[index] for index in layout.inherited]
+        else:
+            self.late.setdefault(handle, [])
 
 
 class ProductReader:
@@ -65,8 +89,8 @@ class ProductReader:
         if "price" not in fields or not {"sku", "handle", "title"} & fields.keys():
             missing = "a price" if "price" not in fields else "an SKU, handle or title"
             raise InvalidInputError(
-                f"{source.path.name} has no column with {missing}; its header is {file.layout.header[:12]!r}.",
-                hint="Give mapping={'sku': '<header>', 'price': '<header>', …} for files that are not Shopify's.",
+                f"{source.path.name} has no column with {missing}; its header: {file.layout.header[:12]!r}.",
+                hint="Give mapping={'sku': '<header>', 'price': '<header>', …} if the file is not Shopify's.",
             )
         self.file = file
         self.layout = file.layout
@@ -94,42 +118,22 @@ class ProductReader:
 
     def _first_pass(self) -> _Scan:
         scan = _Scan()
-        fields = self.layout.fields
         marks: set[DecimalMark] = set()
-        titled: set[str] = set()
         try:
             for number, record in enumerate(self.file.records()):
                 if record.fault or len(record.cells) > len(self.layout.header):
                     continue
                 cells = padded(record.cells, self.layout)
                 kind = classify(cells, self.layout)
-                handle = _cells.unguard(cell(cells, fields, "handle"))
                 if kind == "image":
-                    owner = scan.handles.get(handle)
-                    pictures = image_of(cells, self.layout)
-                    (
-                        scan.early.setdefault(handle, [])
-                        if owner is None
-                        else scan.images.setdefault(owner, [])
-                    ).append(pictures)
-                if kind not in {"product", "unpriced"}:
-                    continue
-                if kind == "product":
-                    scan.handles[handle] = number
-                marks.update(
-                    mark
-                    for index in self._price_columns
-                    if (mark := _cells.decimal_mark(cells[index])) is not None
-                )
-                if sku := cell(cells, fields, "sku").strip():
-                    scan.skus.add(_cells.unguard(sku, code=True))
-                if handle and handle not in titled and cell(cells, fields, "title").strip():
-                    titled.add(handle)
-                    if handle in scan.late:
-                        scan.late[handle] = [cells[index] for index in self.layout.inherited]
-                elif handle and handle not in titled:
-                    scan.late.setdefault(handle, [])
+                    scan.image(_cells.unguard(cell(cells, self.layout.fields, "handle")), cells, self.layout)
+                elif kind in {"product", "unpriced"}:
+                    scan.row(number, cells, self.layout, sold=kind == "product")
+                    marks.update(
+                        mark for index in self._price_columns if (mark := _cells.decimal_mark(cells[index]))
+                    )
         except BrokenFileError:
+            # The second pass comes to the same place and reports it.
             pass
         scan.mark = next(iter(marks)) if len(marks) == 1 else None
         return scan
@@ -154,7 +158,8 @@ class _Assembly:
             self._broken(record)
             return None
         if len(record.cells) > len(self._layout.header):
-            reason = f"{len(record.cells)} cells, but the header has {len(self._layout.header)}: a delimiter too many"
+            width = len(self._layout.header)
+            reason = f"{len(record.cells)} cells, but the header has {width}: a delimiter too many"
             remark = Remark("ragged", reason, None, record.cells[-1])
             self._recorder.problem(record.line, [remark])
             return None
@@ -204,7 +209,7 @@ class _Assembly:
         self._recorder.skip(line, remark)
 
     def _inherit(self, handle: str, cells: list[str]) -> list[str]:
-        """Fill empty cells from the handle's first row; a row with a title of its own is the next such row."""
+        """Fill empty cells from the handle's first row; one with a title of its own is the next such row."""
         if not handle.strip():
             return cells
         inherited = self._layout.inherited

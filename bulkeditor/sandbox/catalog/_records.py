@@ -1,8 +1,8 @@
 """From physical lines to CSV records.
 
-Python's csv module has a process-wide field limit, lets one lost quote swallow the rest of a file, and does not
-say where a record began; this reader is written for files that people edited by hand. On well-formed files
-both give the same cells.
+Python's csv module has a process-wide field limit, lets one lost quote swallow the rest of a file, and does
+not say where a record began; this reader is written for files that people edited by hand. On well-formed
+files both give the same cells.
 """
 
 from __future__ import annotations
@@ -57,62 +57,85 @@ def records(lines: Iterator[Line], delimiter: str, width: int) -> Iterator[Recor
             if text:
                 yield Record(line.number, text.split(delimiter), None, (line.remark,) if line.remark else ())
         else:
-            record, consumed = _scan(line, fetch, delimiter, width)
+            scan = _Scan(line, fetch, delimiter, width)
+            record = scan.record()
             if record.fault:
-                waiting.extendleft(reversed(consumed))
+                waiting.extendleft(reversed(scan.consumed))
             yield record
 
 
-def _scan(
-    first: Line, fetch: Callable[[], Line | None], delimiter: str, width: int
-) -> tuple[Record, list[Line]]:
-    """Read one record with quotes in it; also return the further lines that it took."""
-    cells: list[str] = []
-    consumed: list[Line] = []
-    remarks = [first.remark] if first.remark else []
-    text, position, size = first.text, 0, len(first.text)
+class _Scan:
+    """Reads one record that has quotes in it, over as many lines as it takes."""
 
-    def broken(fault: str, cell: str) -> tuple[Record, list[Line]]:
-        return Record(first.number, [*cells, cell], fault), consumed
+    def __init__(self, first: Line, fetch: Callable[[], Line | None], delimiter: str, width: int) -> None:
+        self._first = first
+        self._fetch = fetch
+        self._delimiter = delimiter
+        self._width = width
+        self._text = first.text
+        self._position = 0
+        self._size = len(first.text)
+        self._cells: list[str] = []
+        self._remarks = [first.remark] if first.remark else []
+        self.consumed: list[Line] = []
 
-    while True:
-        if not text.startswith('"', position):
-            end = text.find(delimiter, position)
-            if end < 0:
-                cells.append(text[position:].rstrip("\r\n"))
-                break
-            cells.append(text[position:end])
-            position = end + 1
-            continue
+    def record(self) -> Record:
+        """The record; ``consumed`` then holds the further lines that it took."""
+        more = True
+        while more:
+            if self._text.startswith('"', self._position):
+                fault = self._quoted()
+                if fault:
+                    return Record(self._first.number, self._cells, fault)
+                more = self._follows()
+            else:
+                end = self._text.find(self._delimiter, self._position)
+                more = end >= 0
+                cell = (
+                    self._text[self._position : end] if more else self._text[self._position :].rstrip("\r\n")
+                )
+                self._cells.append(cell)
+                self._position = end + 1
+        return Record(self._first.number, self._cells, None, tuple(self._remarks))
+
+    def _quoted(self) -> str | None:
+        """Read a quoted cell; say what is wrong with it."""
         parts: list[str] = []
-        position += 1
+        self._position += 1
         while True:
-            quote = text.find('"', position)
+            quote = self._text.find('"', self._position)
             if quote < 0:
-                parts.append(text[position:])
-                line = fetch()
-                if line is not None:
-                    consumed.append(line)
-                if line is None or line.remark == "too_long" or size > MAX_RECORD or len(cells) > width:
-                    return broken("the cell's opening quote has no closing one", "".join(parts))
-                if line.remark:
-                    remarks.append(line.remark)
-                text, position, size = line.text, 0, size + len(line.text)
+                parts.append(self._text[self._position :])
+                if not self._next_line():
+                    self._cells.append("".join(parts))
+                    return "the cell's opening quote has no closing one"
                 continue
-            parts.append(text[position:quote])
-            position = quote + 1
-            if not text.startswith('"', position):
+            parts.append(self._text[self._position : quote])
+            self._position = quote + 1
+            if not self._text.startswith('"', self._position):
                 break
             parts.append('"')
-            position += 1
-        end = text.find(delimiter, position)
-        after = text[position:] if end < 0 else text[position:end]
+            self._position += 1
+        self._cells.append("".join(parts))
+        end = self._text.find(self._delimiter, self._position)
+        after = self._text[self._position :] if end < 0 else self._text[self._position : end]
+        # Blanks between a quote and a delimiter are common and harmless.
         if after.strip(" \r\n"):
-            return broken(
-                "text follows the cell's closing quote (a quote inside a cell is doubled)", "".join(parts)
-            )
-        cells.append("".join(parts))
-        if end < 0:
-            break
-        position = end + 1
-    return Record(first.number, cells, None, tuple(remarks)), consumed
+            return "text follows the cell's closing quote (a quote inside a cell is doubled)"
+        return None
+
+    def _follows(self) -> bool:
+        """Go on to the next cell, if there is one."""
+        end = self._text.find(self._delimiter, self._position)
+        self._position = end + 1
+        return end >= 0
+
+    def _next_line(self) -> bool:
+        line = self._fetch()
+        if line is None:
+            return False
+        self.consumed.append(line)
+        self._text, self._position, self._size = line.text, 0, self._size + len(line.text)
+        if line.remark:
+            self._remarks.append(line.remark)
+        return line.remark != "too_long" and self._size <= MAX_RECORD and len(self._cells) <= self._width

@@ -18,7 +18,7 @@ from bulkeditor.sandbox.catalog._report import Refused, Remark
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-JSON: TypeAlias = Union[str, int, float, Decimal, bool, None, list["JSON"], dict[str, "JSON"]]  # noqa: UP007 - recursive
+JSON: TypeAlias = Union[str, int, float, Decimal, bool, list["JSON"], dict[str, "JSON"], None]  # noqa: UP007 - recursive
 
 
 def _text_or_none(value: str | None) -> str | None:
@@ -121,7 +121,7 @@ _OPTIONAL = ("id", "created_at", "levels")
 def generated_sku(handle: str | None, title: str, options: Mapping[str, str]) -> str:
     """An SKU for a row without one: the same for the same handle (or title) and option values, always.
 
-    The readable part may be shared by two variants (``a-b`` + ``c``, ``a`` + ``b-c``); the hash tells them apart.
+    The readable part may be shared by two variants (``a-b`` + ``c``, ``a`` + ``b-c``); the hash differs.
     """
     words = [handle or title, *options.values()]
     readable = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")[:60]
@@ -190,6 +190,7 @@ class _Builder:
         return None if self.faults else row
 
     def _wrong(self, code: str, column: str, reason: str, value: object) -> None:
+        """Take down a fault."""
         self.faults.append(Remark(code, reason, column, str(value)))
 
     def _text(self, name: str) -> str | None:
@@ -198,7 +199,8 @@ class _Builder:
             return value
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        return self._wrong("bad_type", name, "text was expected", value)
+        self._wrong("bad_type", name, "text was expected", value)
+        return None
 
     def _mapping(self, name: str) -> dict[str, JSON]:
         value = self._record.get(name)
@@ -239,7 +241,8 @@ class _Builder:
         if value is None or value == "":
             return None
         if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
-            return self._wrong("bad_type", name, "a number or its text was expected", value)
+            self._wrong("bad_type", name, "a number or its text was expected", value)
+            return None
         return cast("Decimal | None", self._read(lambda: _cells.money(str(value), name, None)))
 
     def _quantity(self, value: object, levels: Mapping[str, int] | None) -> int:
@@ -253,10 +256,17 @@ class _Builder:
     def _levels(self, value: object) -> dict[str, int] | None:
         if value is None:
             return None
-        items = list(cast("dict[str, object]", value).items()) if isinstance(value, dict) else [("", value)]
-        if all(isinstance(count, int) and not isinstance(count, bool) for _, count in items):
-            return {location: cast("int", count) for location, count in items}
-        return self._wrong("bad_type", "levels", "an object of location to whole number was expected", value)
+        if isinstance(value, dict):
+            items = list(cast("dict[str, object]", value).items())
+            if all(isinstance(count, int) and not isinstance(count, bool) for _, count in items):
+                return {location: cast("int", count) for location, count in items}
+        self._wrong(
+            "bad_type",
+            "levels",
+            "an object of location to whole number was expected",
+            repr(cast("object", value)),
+        )
+        return None
 
     def _time(self, value: object) -> datetime | None:
         if value is None or value == "":
@@ -264,9 +274,11 @@ class _Builder:
         try:
             time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
         except ValueError:
-            return self._wrong("bad_time", "created_at", "this is no RFC 3339 time", value)
+            self._wrong("bad_time", "created_at", "this is no RFC 3339 time", value)
+            return None
         if time.tzinfo is None:
-            return self._wrong("bad_time", "created_at", "the time has no zone: add Z or an offset", value)
+            self._wrong("bad_time", "created_at", "the time has no zone: add Z or an offset", value)
+            return None
         return time.astimezone(UTC)
 
     def _extra(self) -> dict[str, JSON]:

@@ -59,11 +59,13 @@ def seeded_rows() -> Iterator[dict[str, object]]:
         options=(("Color", "White"), ("Size", "M")), barcode="4006381333931", material="cotton",
     )  # fmt: skip
     yield _row(
-        "TS-2", shirt, shirt_title, price="29.99", compare_at_price="39.99", stock=(4, 2), tags=("summer", "featured"),
+        "TS-2", shirt, shirt_title, price="29.99", compare_at_price="39.99", stock=(4, 2),
+        tags=("summer", "featured"),
         options=(("Color", "White"), ("Size", "L")), barcode="0036000291452", material="cotton",
     )  # fmt: skip
     yield _row(
-        "TS-3", shirt, shirt_title, price="31.99", cost="12.40", stock=(0, 0), tags=("summer", "discontinued"),
+        "TS-3", shirt, shirt_title, price="31.99", cost="12.40", stock=(0, 0),
+        tags=("summer", "discontinued"),
         options=(("Color", "Navy"), ("Size", "M")), material="cotton",
     )  # fmt: skip
     yield _row(
@@ -72,13 +74,13 @@ def seeded_rows() -> Iterator[dict[str, object]]:
         category="Office Supplies > General Office Supplies > Paper Products",
     )  # fmt: skip
     yield _row(
-        "FS-M3-8", "stainless-hex-bolt", "Stainless Hex Bolt", price="0.0121", cost="0.0047", stock=(24000, 0),
-        vendor="Harbor Goods", product_type="Fasteners", options=(("Thread", "M3"),), material="steel",
+        "FS-M3-8", "stainless-hex-bolt", "Stainless Hex Bolt", price="0.0121", cost="0.0047",
+        stock=(24000, 0), vendor="Harbor Goods", product_type="Fasteners", options=(("Thread", "M3"),), material="steel",
         category="Hardware > Hardware Accessories > Hardware Fasteners",
     )  # fmt: skip
     yield _row(
-        "LA-9", "paper-pendant-light", "Paper Pendant Light", price="149.00", compare_at_price="189.00", stock=(3, 1),
-        vendor="Øresund Studio", product_type="Lamp", status="draft", tags=("new", "sale"),
+        "LA-9", "paper-pendant-light", "Paper Pendant Light", price="149.00", compare_at_price="189.00",
+        stock=(3, 1), vendor="Øresund Studio", product_type="Lamp", status="draft", tags=("new", "sale"),
         category="Home & Garden > Lighting",
     )  # fmt: skip
     yield _row(

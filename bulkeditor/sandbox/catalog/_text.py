@@ -72,7 +72,7 @@ class SourceText:
         """
         number = 0
         try:
-            for number, (raw, complete) in enumerate(_split(self._chunks()), start=1):  # noqa: B007
+            for number, (raw, complete) in enumerate(_split(self._chunks()), start=1):
                 yield _decoded(number, raw) if complete else Line(number, "", "too_long")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise BrokenFileError(

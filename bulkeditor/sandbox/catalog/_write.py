@@ -48,16 +48,16 @@ def write_products_csv(
 ) -> int:
     """Write rows as a product CSV that Shopify imports and :func:`read_catalog` gives back as they were.
 
-    Variants of one handle leave out what they share with its first row. What Shopify has no column for goes into
-    columns of ours (``Record ID``, ``Custom fields (JSON)`` …), which Shopify ignores. A row without a price
+    Variants of one handle leave out what they share with its first row. What Shopify has no column for goes
+    into columns of ours (``Record ID``, ``Custom fields (JSON)`` …), which Shopify ignores. A row without a price
     says so with a lone apostrophe. NUL characters, which no spreadsheet reads, are left out.
 
     Args:
         rows: Rows or their records; read once, never all in memory.
         path: The file; replaced only when all is written. ``.gz`` compresses.
         dialect: ``current`` headers, or the ``classic`` ones that Shopify wrote until 2024.
-        formula_guard: Put an apostrophe before text that a spreadsheet would run as a formula, and before barcodes
-            whose zeros it would eat.
+        formula_guard: Put an apostrophe before text that a spreadsheet would run as a formula, and before
+            barcodes whose zeros it would eat.
         delimiter: ``,`` for Shopify; ``;`` suits spreadsheets in countries with a decimal comma.
         bom: Begin with a byte order mark, by which Excel knows UTF-8.
 
@@ -182,7 +182,7 @@ class _Cells:
         return "'" + guard(name) if really else self._text(name)
 
     def _without_shared(self, handle: str, cells: dict[str, str]) -> dict[str, str]:
-        """Leave out what the handle's first row says; say "empty" where it says something that is not so here."""
+        """Leave out what the handle's first row says; say "empty" where only the first row says something."""
         if not handle.strip():
             return cells
         own = {key: text for key, text in cells.items() if _is_inherited(key)}

@@ -31,11 +31,11 @@ def write_inventory_csv(
     """Write stock by location as an inventory CSV.
 
     Args:
-        rows: Inventory rows; or catalog rows or records, whose ``levels`` are written. Those without levels have
-            their ``inventory_quantity`` at the first location.
+        rows: Inventory rows; or catalog rows or records, whose ``levels`` are written. Those without levels
+            have their ``inventory_quantity`` at the first location.
         path: The file; replaced only when all is written. ``.gz`` compresses.
-        dialect: ``current`` (with ``On hand (new)``), ``classic`` (``On hand``), or ``columns`` (the oldest form:
-            one column for each location, with the pieces on hand).
+        dialect: ``current`` (with ``On hand (new)``), ``classic`` (``On hand``), or ``columns`` (the oldest
+            form: one column for each location, with the pieces on hand).
         locations: Location id to the name that is written; ids without a name stand for themselves.
         formula_guard: Put an apostrophe before text that a spreadsheet would run as a formula.
         delimiter: Between cells.
