@@ -94,6 +94,19 @@ class InvalidInputError(BulkEditorError, ValueError):
         self.errors = tuple(errors)
 
 
+class MalformedDataError(BulkEditorError, ValueError):
+    """Bytes that are not JSON, or data of another shape than the API's.
+
+    Args:
+        message: What is wrong, and where.
+        errors: One entry for each field.
+    """
+
+    def __init__(self, message: str, *, errors: Sequence[FieldError] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = tuple(errors)
+
+
 class NotLoadedError(BulkEditorError, AttributeError):
     """A field was read that the server was not asked for, or did not send.
 
@@ -365,6 +378,7 @@ __all__ = [
     "JobFailedError",
     "JobTimeoutError",
     "KeyRotationWarning",
+    "MalformedDataError",
     "MissingExtraError",
     "NotFoundError",
     "NotLoadedError",

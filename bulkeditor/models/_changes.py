@@ -1,0 +1,215 @@
+"""What products are to become: updates of one, of many, and new ones."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import ClassVar, Final, cast
+
+import attrs
+from msgspec import UNSET, UnsetType
+
+from bulkeditor.models import _inputs as to
+from bulkeditor.models._base import JSON
+from bulkeditor.models._inputs import Money, refuse
+from bulkeditor.models._structure import structure
+
+_WHOLE: Final = Decimal(-100)
+
+
+@attrs.frozen(kw_only=True)
+class _Fields:
+    """The fields of a product that can be written; UNSET leaves a field as it is, None clears it."""
+
+    title: str | UnsetType = attrs.field(default=UNSET, converter=to.to_text)
+    handle: str | UnsetType | None = attrs.field(default=UNSET, converter=to.to_optional_text)
+    vendor: str | UnsetType | None = attrs.field(default=UNSET, converter=to.to_optional_text)
+    product_type: str | UnsetType | None = attrs.field(default=UNSET, converter=to.to_optional_text)
+    category: str | UnsetType | None = attrs.field(default=UNSET, converter=to.to_optional_text)
+    status: str | UnsetType = attrs.field(default=UNSET, converter=to.to_text)
+    tags: list[str] | UnsetType = attrs.field(default=UNSET, converter=to.to_tags)
+    price: Decimal | UnsetType | None = attrs.field(default=UNSET, converter=to.to_money)
+    compare_at_price: Decimal | UnsetType | None = attrs.field(default=UNSET, converter=to.to_money)
+    cost: Decimal | UnsetType | None = attrs.field(default=UNSET, converter=to.to_money)
+    inventory_quantity: int | UnsetType = attrs.field(default=UNSET, converter=to.to_quantity)
+    custom_fields: dict[str, JSON] | UnsetType = attrs.field(default=UNSET, converter=to.to_json_object)
+    options: dict[str, str] | UnsetType = attrs.field(default=UNSET, converter=to.to_options)
+    barcode: str | UnsetType | None = attrs.field(default=UNSET, converter=to.to_optional_text)
+
+    def __repr__(self) -> str:
+        given = (f"{name}={value!r}" for name, value in self._given())
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def _given(self) -> Iterator[tuple[str, object]]:
+        for field in attrs.fields(type(self)):
+            value: object = getattr(self, field.name)
+            if value is not UNSET:
+                yield field.name, value
+
+
+@attrs.frozen(kw_only=True, repr=False, field_transformer=to.named)
+class ProductUpdate(_Fields):
+    """Changes of one product. A field left out (UNSET) stays as it is; None clears it.
+
+    The product is found by ``id``, or by ``sku`` when no id is given. With an id, ``sku`` is a field to change.
+
+    Args:
+        id: The server's identifier.
+        sku: Stock keeping unit.
+        title: At least three characters.
+        handle: The name in the shop's web addresses.
+        vendor: Who makes it.
+        product_type: The shop's own classification.
+        category: Category.
+        status: ``active``, ``draft`` or ``archived``.
+        tags: All labels; they replace the ones that are there.
+        price: In the shop's currency.
+        compare_at_price: In the shop's currency.
+        cost: In the shop's currency.
+        inventory_quantity: Pieces in stock.
+        custom_fields: Fields that the shop defined.
+        options: Names and values of the options.
+        barcode: EAN, UPC, ISBN …
+
+    Raises:
+        InvalidInputError: A value cannot be sent as it is, or neither id nor sku is given.
+    """
+
+    id: str | UnsetType = attrs.field(default=UNSET, converter=to.to_key)
+    sku: str | UnsetType = attrs.field(default=UNSET, converter=to.to_key)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.id and not self.sku:
+            refuse("id", "neither id nor sku is given", "Give the id or the sku of the product to change.")
+
+    @property
+    def changes(self) -> dict[str, object]:
+        """The fields to change, without the one that finds the product."""
+        key = "id" if self.id else "sku"
+        return {name: value for name, value in self._given() if name != key}
+
+
+@attrs.frozen(kw_only=True, field_transformer=to.named)
+class PriceAdjustment:
+    """A change of price relative to the old one.
+
+    Args:
+        type: ``percentage`` or ``fixed``.
+        value: -20 with ``percentage`` is 20 % less; -2.50 with ``fixed`` is 2.50 less, in the shop's currency.
+
+    Raises:
+        InvalidInputError: More than 100 % less, or the value is not an exact number.
+    """
+
+    PERCENTAGE: ClassVar[str] = "percentage"
+    FIXED: ClassVar[str] = "fixed"
+
+    type: str = attrs.field(converter=to.to_word)
+    value: Decimal = attrs.field(converter=to.money)
+
+    def __attrs_post_init__(self) -> None:
+        if self.type == self.PERCENTAGE and self.value < _WHOLE:
+            refuse("value", f"{self.value} % makes every price negative", "Give -100 or more.")
+
+    @classmethod
+    def percentage(cls, value: Money) -> "PriceAdjustment":
+        """Percent of the old price.
+
+        Args:
+            value: -20 is 20 % less.
+        """
+        return cls(type=cls.PERCENTAGE, value=value)
+
+    @classmethod
+    def fixed(cls, value: Money) -> "PriceAdjustment":
+        """A fixed amount.
+
+        Args:
+            value: In the shop's currency; negative is less.
+        """
+        return cls(type=cls.FIXED, value=value)
+
+
+def _to_adjustment(
+    value: PriceAdjustment | UnsetType, field: to.Field | None = None
+) -> PriceAdjustment | UnsetType:
+    given: object = value
+    if isinstance(given, Mapping):
+        return structure(cast("object", given), PriceAdjustment)
+    if not isinstance(given, PriceAdjustment | UnsetType):
+        refuse(
+            field.name if field else "price_adjustment",
+            f"expected a PriceAdjustment, got {given!r:.60}",
+            "Give PriceAdjustment.percentage(-20) or PriceAdjustment.fixed('-2.50').",
+        )
+    return given
+
+
+@attrs.frozen(kw_only=True, repr=False, field_transformer=to.named)
+class Updates(_Fields):
+    """What a bulk job changes on every product it is about. A field left out stays as it is; None clears it.
+
+    Args:
+        title: At least three characters.
+        handle: The name in the shop's web addresses.
+        vendor: Who makes it.
+        product_type: The shop's own classification.
+        category: Category.
+        status: ``active``, ``draft`` or ``archived``.
+        tags: All labels; they replace the ones that are there.
+        price: In the shop's currency.
+        compare_at_price: In the shop's currency.
+        cost: In the shop's currency.
+        inventory_quantity: Pieces in stock.
+        custom_fields: Fields that the shop defined.
+        options: Names and values of the options.
+        barcode: EAN, UPC, ISBN …
+        price_adjustment: A change relative to each product's old price.
+
+    Raises:
+        InvalidInputError: A value cannot be sent as it is, nothing is to be changed, or both ``price`` and
+            ``price_adjustment`` are given.
+    """
+
+    price_adjustment: PriceAdjustment | UnsetType = attrs.field(default=UNSET, converter=_to_adjustment)
+
+    def __attrs_post_init__(self) -> None:
+        if self.price is not UNSET and self.price_adjustment is not UNSET:
+            refuse("price_adjustment", "it contradicts price", "Give price or price_adjustment, not both.")
+        if not self.changes:
+            refuse("updates", "nothing is to be changed", "Give at least one field.")
+
+    @property
+    def changes(self) -> dict[str, object]:
+        """The fields to change."""
+        return dict(self._given())
+
+
+@attrs.frozen(kw_only=True, repr=False, field_transformer=to.named)
+class ProductCreate(_Fields):
+    """A new product.
+
+    Args:
+        sku: Stock keeping unit: text, leading zeros count.
+        title: At least three characters.
+        handle: The name in the shop's web addresses; the server makes one when it is left out.
+        vendor: Who makes it.
+        product_type: The shop's own classification.
+        category: Category.
+        status: ``active``, ``draft`` or ``archived``.
+        tags: Labels.
+        price: In the shop's currency.
+        compare_at_price: In the shop's currency.
+        cost: In the shop's currency.
+        inventory_quantity: Pieces in stock.
+        custom_fields: Fields that the shop defined.
+        options: Names and values of the options.
+        barcode: EAN, UPC, ISBN …
+
+    Raises:
+        InvalidInputError: A value cannot be sent as it is.
+    """
+
+    sku: str = attrs.field(converter=to.to_word)
+    title: str = attrs.field(converter=to.to_word)
+
+
+__all__ = ["PriceAdjustment", "ProductCreate", "ProductUpdate", "Updates"]
