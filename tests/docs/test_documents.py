@@ -1,0 +1,80 @@
+"""Every Python block of README.md and docs/ runs as it stands; a `text` block after one is its exact output."""
+
+import doctest
+import gc
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sybil import Document
+from sybil.document import Document as ParsedDocument
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+import bulkeditor as be
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXPECTED = re.compile(r"\A[`\s]*\n```text\n(.*?)```", re.DOTALL)
+
+
+def parse(page: Path) -> ParsedDocument:
+    return Document.parse(str(page), PythonCodeBlockParser())
+
+
+def has_blocks(page: Path) -> bool:
+    return "```python" in page.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[be.Sandbox]:
+    with be.Sandbox(products=1000, seed=7) as server:
+        yield server
+
+
+@pytest.fixture
+def shop_in_the_environment(
+    sandbox: be.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """What a reader has after `python -m bulkeditor sandbox` and its two export lines; pages do not see each other."""
+    before = sandbox.snapshot()
+    monkeypatch.setenv("BULKEDITOR_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("BULKEDITOR_API_KEY", str(sandbox.api_key))
+    monkeypatch.chdir(tmp_path)
+    yield
+    sandbox.faults.clear()
+    sandbox.restore(before)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if has_blocks(page)], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
+@pytest.mark.usefixtures("shop_in_the_environment")
+def test_blocks_run_and_print_what_the_page_says(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = parse(page)
+    checked = 0
+    for example in document.examples():
+        capsys.readouterr()
+        example.evaluate()
+        checked += 1
+        printed = capsys.readouterr().out
+        expected = EXPECTED.match(document.text[example.region.end :])
+        if expected and not doctest.OutputChecker().check_output(expected[1], printed, doctest.ELLIPSIS):
+            pytest.fail(f"{page.name}:{example.line} printed\n{printed}\nand the page says\n{expected[1]}")
+    # A block that the parser overlooks (indented, or fenced otherwise) would never run.
+    assert checked == len(re.findall(r"^\s*```\s*\{?\.?py", document.text, re.MULTILINE))
+    document.namespace.clear()
+    gc.collect()  # what a block left open warns now, in the test of its own page
+
+
+def test_every_page_stands_in_the_menu() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text("utf-8")
+    missing = [page.name for page in PAGES[1:] if f": {page.relative_to(ROOT / 'docs').as_posix()}\n" not in menu]
+    assert not missing
+
+
+def test_relative_links_in_the_repository_pages_lead_somewhere() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text("utf-8")
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+            assert (ROOT / target).exists(), f"{name} links to {target}"
