@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 import attrs
 
 from bulkeditor.errors import FieldError, InvalidInputError
+from bulkeditor.models import JSON
 from bulkeditor.query import _evaluate
 from bulkeditor.query._evaluate import MakeReader, Predicate
 from bulkeditor.query._schema import PRODUCT_SCHEMA, Schema
-from bulkeditor.query._values import FilterJSON
 
 if TYPE_CHECKING:
     from bulkeditor.models import Product
@@ -107,19 +107,19 @@ class Condition:
         """Names of the fields to load for it: ``custom_fields`` where it reads ``custom_fields.x``."""
         return frozenset(name.partition(".")[0] for name in self._names())
 
-    def pushdown(self) -> dict[str, FilterJSON]:
+    def pushdown(self) -> dict[str, JSON]:
         """The part that any server may filter by, as a filter of bare values.
 
         Returns:
             Equalities of plain columns that all must hold. Every row that satisfies the condition satisfies
             them; the whole condition is still to be evaluated on what comes.
         """
-        pushed: dict[str, FilterJSON] = {}
+        pushed: dict[str, JSON] = {}
         for name, value in self._pushed():
             pushed.setdefault(name, value)
         return pushed
 
-    def to_filter(self) -> dict[str, FilterJSON]:
+    def to_filter(self) -> dict[str, JSON]:
         """The whole condition as the API's JSON filter, with operators.
 
         Returns:
@@ -173,13 +173,13 @@ class Condition:
         del schema
         yield from ()
 
-    def _pushed(self) -> Iterator[tuple[str, FilterJSON]]:
+    def _pushed(self) -> Iterator[tuple[str, JSON]]:
         yield from ()
 
     def _text(self) -> str:
         raise NotImplementedError
 
-    def _negated_filter(self) -> dict[str, FilterJSON]:
+    def _negated_filter(self) -> dict[str, JSON]:
         return {"not": self.to_filter()}
 
     def _negated_text(self) -> str:
@@ -240,12 +240,12 @@ class And(_Joined):
 
     _binding: ClassVar[int] = _AND
 
-    def to_filter(self) -> dict[str, FilterJSON]:
+    def to_filter(self) -> dict[str, JSON]:
         parts = [item.to_filter() for item in self.items]
         merged = _merged(parts)
         return merged if merged is not None else {"and": list(parts)}
 
-    def _pushed(self) -> Iterator[tuple[str, FilterJSON]]:
+    def _pushed(self) -> Iterator[tuple[str, JSON]]:
         for item in self.items:
             yield from item._pushed()
 
@@ -267,7 +267,7 @@ class Or(_Joined):
 
     _binding: ClassVar[int] = _OR
 
-    def to_filter(self) -> dict[str, FilterJSON]:
+    def to_filter(self) -> dict[str, JSON]:
         return {"or": [item.to_filter() for item in self.items]}
 
     def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
@@ -293,7 +293,7 @@ class Not(Condition):
     def __invert__(self) -> Condition:
         return self.item
 
-    def to_filter(self) -> dict[str, FilterJSON]:
+    def to_filter(self) -> dict[str, JSON]:
         return self.item._negated_filter()
 
     def _depth(self) -> int:
@@ -372,9 +372,9 @@ def _any(parts: list[Predicate]) -> Predicate:
     return holds
 
 
-def _merged(parts: Iterable[dict[str, FilterJSON]]) -> dict[str, FilterJSON] | None:
+def _merged(parts: Iterable[dict[str, JSON]]) -> dict[str, JSON] | None:
     """One object out of several, or None where that would lose an entry or the order."""
-    merged: dict[str, FilterJSON] = {}
+    merged: dict[str, JSON] = {}
     last = None
     for part in parts:
         for name, value in part.items():

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from bulkeditor.errors import FieldError, InvalidInputError
+from bulkeditor.models import JSON
 from bulkeditor.query import _evaluate
 from bulkeditor.query._condition import RESERVED, Condition
 from bulkeditor.query._evaluate import MakeReader, Predicate
@@ -17,7 +18,6 @@ from bulkeditor.query._schema import PRODUCT_SCHEMA, Schema
 from bulkeditor.query._values import (
     ORDERED,
     TEXTUAL,
-    FilterJSON,
     Scalar,
     Value,
     invalid,
@@ -105,7 +105,7 @@ class Compare(Condition):
         if self.op in ORDERED and kind_of(value) in {"flag", "list"}:
             raise invalid(name, f"{to_text(value)} has no order to compare by", code="invalid_value")
 
-    def to_filter(self) -> dict[str, FilterJSON]:
+    def to_filter(self) -> dict[str, JSON]:
         if not isinstance(self.right, Literal):
             raise invalid(
                 self.left.name,
@@ -116,7 +116,7 @@ class Compare(Condition):
         value = to_json(self.right.value)
         return {self.left.name: value if self.op == "eq" else {self.op: value}}
 
-    def _pushed(self) -> Iterator[tuple[str, FilterJSON]]:
+    def _pushed(self) -> Iterator[tuple[str, JSON]]:
         # A plain column and a constant of its kind: every server reads this as the same equality.
         if self.op == "eq" and isinstance(self.right, Literal):
             held = PRODUCT_SCHEMA.fields.get(self.left.name)
@@ -157,10 +157,10 @@ class OneOf(Condition):
     left: FieldRef
     choices: tuple[Scalar, ...] = attrs.field(eq=_all_typed)
 
-    def to_filter(self) -> dict[str, FilterJSON]:
+    def to_filter(self) -> dict[str, JSON]:
         return {self.left.name: {"in": [to_json(choice) for choice in self.choices]}}
 
-    def _negated_filter(self) -> dict[str, FilterJSON]:
+    def _negated_filter(self) -> dict[str, JSON]:
         return {self.left.name: {"not_in": [to_json(choice) for choice in self.choices]}}
 
     def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
@@ -187,10 +187,10 @@ class IsNull(Condition):
 
     left: FieldRef
 
-    def to_filter(self) -> dict[str, FilterJSON]:
+    def to_filter(self) -> dict[str, JSON]:
         return {self.left.name: None}
 
-    def _negated_filter(self) -> dict[str, FilterJSON]:
+    def _negated_filter(self) -> dict[str, JSON]:
         return {self.left.name: {"is_null": False}}
 
     def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:

@@ -10,15 +10,13 @@ from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
 from bulkeditor.errors import FieldError, InvalidInputError
+from bulkeditor.models import JSON
 
 Scalar: TypeAlias = str | bool | int | Decimal | datetime
 """A value that a field can be compared with, as it stands in a condition."""
 
 Value: TypeAlias = Scalar | tuple[str, ...]
 """A scalar, or a whole list of tags."""
-
-FilterJSON: TypeAlias = "str | bool | int | Decimal | list[FilterJSON] | dict[str, FilterJSON] | None"
-"""Plain data of a filter; write it with :func:`bulkeditor.models.encode`, which keeps every decimal."""
 
 ORDERED: Final = frozenset({"lt", "lte", "gt", "gte"})
 TEXTUAL: Final = frozenset({"contains", "starts_with", "ends_with"})
@@ -126,7 +124,7 @@ def time_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def to_json(value: Value) -> FilterJSON:
+def to_json(value: Value) -> JSON:
     """A value as it stands in a filter."""
     if isinstance(value, datetime):
         return time_text(value)
@@ -163,7 +161,9 @@ def kind_of(value: object) -> str:
 
 def incompatible(field: str, value: object, other: object) -> InvalidInputError:
     """The error for two values that cannot be compared."""
-    shown = repr(value)
+    # Python refuses to write out an integer of thousands of digits.
+    huge = isinstance(value, int) and abs(value) >= 10**_MAX_EXPONENT
+    shown = "beyond all measure" if huge else repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "…"  # noqa: PLR2004 -- a row's value may be a page of text
     left, right = _KIND_NAMES[kind_of(value)], _KIND_NAMES[kind_of(other)]
     message = f"cannot compare {left} {shown} with {right} {_shown(other)}"
@@ -185,7 +185,6 @@ Test: TypeAlias = Callable[[object], bool | None]
 __all__ = [
     "ORDERED",
     "TEXTUAL",
-    "FilterJSON",
     "Scalar",
     "Test",
     "Value",
