@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
+from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog._cells import unguard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
 Dialect = Literal["current", "classic"]
 
@@ -232,6 +233,19 @@ def lay_out(header: Sequence[str], mapping: Mapping[str, str | Sequence[str]] | 
     layout.options = [(number, names.get(number), values[number]) for number in sorted(values)]
     layout.inherited += list(names.values())
     return layout
+
+
+def check_mapping(mapping: Mapping[str, str | Sequence[str]], fields: Set[str]) -> None:
+    """See that a mapping speaks of fields that there are.
+
+    Raises:
+        InvalidInputError: It does not.
+    """
+    if unknown := sorted(mapping.keys() - fields):
+        raise InvalidInputError(
+            f"The mapping names {', '.join(unknown)}, which no catalog row has.",
+            hint=f"There are: {', '.join(sorted(fields))}.",
+        )
 
 
 def find_mapped(header: list[str], mapping: Mapping[str, str | Sequence[str]]) -> dict[int, str]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 DELIMITERS: Final = (",", ";", "\t", "|")
-_HEADER_LINES: Final = 50
+# A header is one line, unless the names of its columns have line ends in them.
+_HEADER_LINES: Final = 200
+_WIDEST: Final = 1 << 16
 
 REMARKS: Final[Mapping[str, str]] = {
     "cp1252": "the line is not UTF-8; it was read as Windows-1252",
@@ -71,8 +73,7 @@ def open_csv(source: SourceText, arrange: Callable[[Sequence[str]], Layout]) -> 
         begins, given = 1, head[0].text[4]
     best: CsvFile | None = None
     for delimiter in [given] if given else DELIMITERS:
-        # A width of zero: a header's quoted cell may run over lines, but not for ever.
-        first = next(records(iter(head[begins:]), delimiter, _HEADER_LINES), None)
+        first = next(records(iter(head[begins:]), delimiter, _WIDEST), None)
         if first is None or first.fault:
             continue
         layout = arrange(first.cells)

@@ -26,9 +26,9 @@ def generate(count: int, seed: int = 7, *, analytics: bool = False) -> Iterator[
     """Yield ``count`` product records, always the same ones for the same seed.
 
     ``generate(10)`` is the beginning of ``generate(100)``. The first rows are written by hand, so that
-    even a tiny catalog holds what the documentation's examples look for: ``product_id_1`` and ``product_id_2``,
-    the SKU ``TS-1``, a "Premium Brand" "T-Shirt", a "discontinued" tag, low stock, a blank cost, a price of four
-    decimals.
+    even a tiny catalog holds what the documentation's examples look for: ``product_id_1`` and
+    ``product_id_2``, the SKU ``TS-1``, a "Premium Brand" "T-Shirt", a "discontinued" tag, low stock, a blank
+    cost, a price of four decimals.
 
     Args:
         count: How many records.

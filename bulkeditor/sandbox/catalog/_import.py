@@ -86,8 +86,9 @@ def read_catalog(
 
     Args:
         path: The file.
-        mapping: Field to the file's own name for it (or to several, the first one with a value counts), for
-            files that are neither Shopify's nor ours: ``{"inventory_quantity": "stock", "price": "price.0.2"}``.
+        mapping: Field to the file's own name for it (or to several, the first one with a value counts),
+            for files that are neither Shopify's nor ours:
+            ``{"inventory_quantity": "stock", "price": "price.0.2"}``.
         format: How the file is written; found out by its name and content if not given.
 
     Returns:

@@ -10,7 +10,7 @@ import attrs
 
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog import _cells
-from bulkeditor.sandbox.catalog._columns import OPTION, Extra, Layout, find_mapped, normal
+from bulkeditor.sandbox.catalog._columns import OPTION, Extra, Layout, check_mapping, find_mapped, normal
 from bulkeditor.sandbox.catalog._csvfile import REMARKS, open_csv
 from bulkeditor.sandbox.catalog._report import ImportReport, Recorder, Refused, Remark
 from bulkeditor.sandbox.catalog._rows import generated_sku
@@ -101,6 +101,7 @@ class InventoryImport:
     def __init__(
         self, path: Path, source: SourceText, mapping: Mapping[str, str | Sequence[str]] | None
     ) -> None:
+        check_mapping(mapping or {}, {*TEXTS, *_COUNTS})
         file = open_csv(source, lambda header: _lay_out(header, mapping or {}))
         if file is None:
             raise InvalidInputError(f"{path.name} holds no records.", hint="Give a CSV file with a header.")
@@ -110,7 +111,7 @@ class InventoryImport:
         if not {"sku", "handle"} & fields.keys() or not (self._wide or counted):
             raise InvalidInputError(
                 f"{path.name} is no inventory file; its header is {file.layout.header[:12]!r}.",
-                hint="It needs SKU or Handle, and either Location with On hand, or a column for each location.",
+                hint="It needs SKU or Handle, and either Location and On hand, or a column a location.",
             )
         self.path = path
         self._file = file

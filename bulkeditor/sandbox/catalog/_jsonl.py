@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from bulkeditor.errors import InvalidInputError
-from bulkeditor.sandbox.catalog._columns import RECORD_FIELDS
+from bulkeditor.sandbox.catalog._columns import RECORD_FIELDS, check_mapping
 from bulkeditor.sandbox.catalog._csvfile import REMARKS
 from bulkeditor.sandbox.catalog._report import Recorder, Refused, Remark
 from bulkeditor.sandbox.catalog._rows import CatalogRow, build
@@ -46,11 +45,7 @@ class JsonlReader:
             field: (path,) if isinstance(path, str) else tuple(path)
             for field, path in (mapping or {}).items()
         }
-        if unknown := sorted(given.keys() - RECORD_FIELDS):
-            raise InvalidInputError(
-                f"The mapping names {', '.join(unknown)}, which no catalog row has.",
-                hint=f"A row has: {', '.join(sorted(RECORD_FIELDS))}.",
-            )
+        check_mapping(given, RECORD_FIELDS)
         paths = {**_NAMES, **given}
         self._paths = {
             field: [(path, tuple(int(p) if p.isdigit() else p for p in path.split("."))) for path in names]
@@ -117,6 +112,9 @@ class JsonlReader:
                 break
         for field in self._paths:
             left = record.pop(field, None)
+            if field not in values and isinstance(left, str):
+                # Blank, but what the record says.
+                values[field] = left
             if left not in (None, "") and field not in values:
                 record[f"source_{field}"] = left
             elif isinstance(left, (list, dict)) and left is not values.get(field):

@@ -9,7 +9,7 @@ import attrs
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog import _cells
 from bulkeditor.sandbox.catalog._cellrow import Reading, cell, classify, image_of, padded
-from bulkeditor.sandbox.catalog._columns import Layout, lay_out
+from bulkeditor.sandbox.catalog._columns import RECORD_FIELDS, Layout, check_mapping, lay_out
 from bulkeditor.sandbox.catalog._csvfile import REMARKS, open_csv
 from bulkeditor.sandbox.catalog._report import Recorder, Refused, Remark
 from bulkeditor.sandbox.catalog._rows import JSON, CatalogRow, build, generated_sku
@@ -80,12 +80,18 @@ class ProductReader:
     """
 
     def __init__(self, source: SourceText, mapping: Mapping[str, str | Sequence[str]] | None = None) -> None:
+        check_mapping(mapping or {}, RECORD_FIELDS | {"published"})
         file = open_csv(source, lambda header: lay_out(header, mapping))
         if file is None:
             raise InvalidInputError(
                 f"{source.path.name} holds no records.", hint="Give a CSV file with a header."
             )
         fields = file.layout.fields
+        for field in (mapping or {}).keys() - fields.keys():
+            raise InvalidInputError(
+                f"{source.path.name} has no column {(mapping or {})[field]!r}, which the mapping gives to {field}.",
+                hint=f"Its columns: {', '.join(file.layout.header)}.",
+            )
         if "price" not in fields or not {"sku", "handle", "title"} & fields.keys():
             missing = "a price" if "price" not in fields else "an SKU, handle or title"
             raise InvalidInputError(

@@ -143,6 +143,14 @@ def build(record: Mapping[str, object]) -> tuple[CatalogRow, list[Remark]]:
     return row, builder.notes
 
 
+def _whole_numbers(value: object) -> dict[str, int] | None:
+    if not isinstance(value, dict):
+        return None
+    items = cast("dict[str, object]", value).items()
+    found = {key: count for key, count in items if isinstance(count, int) and not isinstance(count, bool)}
+    return found if len(found) == len(items) else None
+
+
 class _Builder:
     def __init__(self, record: Mapping[str, object]) -> None:
         self._record = record
@@ -256,17 +264,10 @@ class _Builder:
     def _levels(self, value: object) -> dict[str, int] | None:
         if value is None:
             return None
-        if isinstance(value, dict):
-            items = list(cast("dict[str, object]", value).items())
-            if all(isinstance(count, int) and not isinstance(count, bool) for _, count in items):
-                return {location: cast("int", count) for location, count in items}
-        self._wrong(
-            "bad_type",
-            "levels",
-            "an object of location to whole number was expected",
-            repr(cast("object", value)),
-        )
-        return None
+        levels = _whole_numbers(value)
+        if levels is None:
+            self._wrong("bad_type", "levels", "an object of location to whole number was expected", value)
+        return levels
 
     def _time(self, value: object) -> datetime | None:
         if value is None or value == "":

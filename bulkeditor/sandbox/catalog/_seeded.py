@@ -75,12 +75,14 @@ def seeded_rows() -> Iterator[dict[str, object]]:
     )  # fmt: skip
     yield _row(
         "FS-M3-8", "stainless-hex-bolt", "Stainless Hex Bolt", price="0.0121", cost="0.0047",
-        stock=(24000, 0), vendor="Harbor Goods", product_type="Fasteners", options=(("Thread", "M3"),), material="steel",
+        stock=(24000, 0), vendor="Harbor Goods", product_type="Fasteners", material="steel",
+        options=(("Thread", "M3"),),
         category="Hardware > Hardware Accessories > Hardware Fasteners",
     )  # fmt: skip
     yield _row(
         "LA-9", "paper-pendant-light", "Paper Pendant Light", price="149.00", compare_at_price="189.00",
-        stock=(3, 1), vendor="Øresund Studio", product_type="Lamp", status="draft", tags=("new", "sale"),
+        stock=(3, 1), vendor="Øresund Studio", product_type="Lamp", status="draft",
+        tags=("new", "sale"),
         category="Home & Garden > Lighting",
     )  # fmt: skip
     yield _row(

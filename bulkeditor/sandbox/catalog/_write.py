@@ -49,8 +49,8 @@ def write_products_csv(
     """Write rows as a product CSV that Shopify imports and :func:`read_catalog` gives back as they were.
 
     Variants of one handle leave out what they share with its first row. What Shopify has no column for goes
-    into columns of ours (``Record ID``, ``Custom fields (JSON)`` …), which Shopify ignores. A row without a price
-    says so with a lone apostrophe. NUL characters, which no spreadsheet reads, are left out.
+    into columns of ours (``Record ID``, ``Custom fields (JSON)`` …). A row without a price says so with a
+    lone apostrophe. NUL characters, which no spreadsheet reads, are left out.
 
     Args:
         rows: Rows or their records; read once, never all in memory.
