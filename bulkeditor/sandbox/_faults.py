@@ -1,0 +1,227 @@
+"""Faults on demand: what goes wrong, on which route, how often."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Final
+
+import attrs
+
+from bulkeditor.errors import InvalidInputError
+from bulkeditor.sandbox._http import Answer, Refusal, Route
+
+PREFIX: Final = "/api/v1"
+_CODES: Final = {
+    400: "invalid_parameter",
+    401: "unauthenticated",
+    403: "missing_scope",
+    404: "not_found",
+    409: "idempotency_in_progress",
+    413: "too_large",
+    422: "validation_failed",
+    429: "rate_limited",
+    500: "internal",
+}
+
+
+@attrs.define(kw_only=True, eq=False)
+class Fault:
+    """One rule; :meth:`Faults.add` explains its parts. ``hits`` counts how often it struck."""
+
+    route: str | None = None
+    webhook: str | None = None
+    times: int | None = None
+    skip: int = 0
+    status: int | None = None
+    latency: float = 0.0
+    drop: bool = False
+    after_commit: bool = False
+    truncate: bool | int = False
+    html: bool = False
+    repeat_page: bool = False
+    partial_batch: int | None = None
+    retry_after: float | str | None = None
+    drip: float = 0.0
+    duplicate: bool = False
+    bad_signature: bool = False
+    job_row_skip: bool = False
+    job_stall: bool | int = False
+    hits: int = 0
+
+    @property
+    def job(self) -> bool:
+        return self.job_row_skip or self.job_stall is not False
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the request is kept from taking effect."""
+        fails = self.drop or self.status is not None or self.html
+        return fails and not self.after_commit and self.partial_batch is None
+
+    @property
+    def conceals(self) -> bool:
+        """Whether the effect is committed and its answer replaced or lost."""
+        return (self.drop or self.status is not None or self.html) and not self.refuses
+
+    def describe(self) -> str:
+        """What it does, in a word or two, for the journal."""
+        names = [
+            name
+            for name in ("drop", "truncate", "html", "repeat_page", "partial_batch", "drip", "latency")
+            if getattr(self, name) not in {None, False, 0}
+        ]
+        if self.status is not None:
+            names.insert(0, str(self.status))
+        return " ".join([*names, "after_commit"] if self.after_commit else names)
+
+    def answer(self, request_id: str, *, tell_retry: bool) -> Answer:
+        """The answer in place of the true one."""
+        status = self.status or (502 if self.html else 503)
+        wait = self.retry_after if self.retry_after is not None or status != 429 else 1  # noqa: PLR2004
+        headers = (("Retry-After", str(wait)),) if wait is not None and tell_retry else ()
+        if self.html:
+            body = f"<!doctype html><html><head><title>{status}</title></head><body><h1>Bad gateway</h1></body></html>"
+            return Answer(status=status, body=body.encode(), headers=headers, content_type="text/html; charset=utf-8")
+        code = _CODES.get(status, "unavailable" if status >= 500 else "invalid_parameter")  # noqa: PLR2004
+        return Refusal(status, code, f"Injected fault: {status}.", headers=headers).answer(request_id)
+
+
+class Faults:
+    """The rules in force; the first one that matches strikes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[Fault] = []
+        self._cleared: Callable[[], None] = lambda: None
+
+    def on_clear(self, callback: Callable[[], None]) -> None:
+        """Called after :meth:`clear`: stalled jobs go on."""
+        self._cleared = callback
+
+    def add(
+        self,
+        route: str | None = None,
+        *,
+        webhook: str | None = None,
+        times: int | None = None,
+        skip: int = 0,
+        status: int | None = None,
+        latency: float = 0.0,
+        drop: bool = False,
+        after_commit: bool = False,
+        truncate: bool | int = False,
+        html: bool = False,
+        repeat_page: bool = False,
+        partial_batch: int | None = None,
+        retry_after: float | str | None = None,
+        drip: float = 0.0,
+        duplicate: bool = False,
+        bad_signature: bool = False,
+        job_row_skip: bool = False,
+        job_stall: bool | int = False,
+    ) -> Fault:
+        """Add a rule.
+
+        Args:
+            route: ``"PUT /products/bulk"`` (``/api/v1`` is implied; ``{…}`` and ``*`` match anything),
+                an operation's name (``"products.update"``), or ``"*"``.
+            webhook: An event's name, or ``"*"``: the rule is about deliveries of it.
+            times: Strike so often, then never again; None strikes always.
+            skip: Let so many matching requests pass first.
+            status: Answer with this status.
+            latency: Real seconds to wait before the request is carried out; with ``after_commit``, after it.
+            drop: Close the connection without an answer. With ``webhook``: never deliver.
+            after_commit: The request takes effect (and its answer is kept for its idempotency key) first.
+            truncate: Announce the full body and break off: half way, or after so many bytes.
+            html: Answer with an HTML page, as a proxy would (502 without ``status``).
+            repeat_page: A list answers with the page before the one asked for.
+            partial_batch: Carry out the first so many rows only; with ``status`` or ``drop`` the answer then fails.
+            retry_after: Value of ``Retry-After``: seconds, or an HTTP date.
+            drip: Seconds between the bytes of the body.
+            duplicate: Deliver the webhook twice, with the same id.
+            bad_signature: Sign the webhook wrongly.
+            job_row_skip: A job reports a row as updated and leaves it as it was; ``times`` counts rows.
+            job_stall: Jobs stop: at once, or after so many rows. They go on after :meth:`clear`.
+
+        Returns:
+            The rule; its ``hits`` counts how often it struck.
+
+        Raises:
+            InvalidInputError: The rule names neither a route, a webhook nor a job fault.
+        """
+        if times is not None and times < 1:
+            raise InvalidInputError(f"faults.add: times={times} would never strike.", hint="Use 1 or more, or None.")
+        if status is not None and not 200 <= status <= 599:  # noqa: PLR2004
+            raise InvalidInputError(f"faults.add: status={status} is no final HTTP status.", hint="Use 200 to 599.")
+        rule = Fault(
+            route=route, webhook=webhook, times=times, skip=skip, status=status, latency=latency, drop=drop,
+            after_commit=after_commit, truncate=truncate, html=html, repeat_page=repeat_page,
+            partial_batch=partial_batch, retry_after=retry_after, drip=drip, duplicate=duplicate,
+            bad_signature=bad_signature, job_row_skip=job_row_skip, job_stall=job_stall,
+        )  # fmt: skip
+        if route is None and webhook is None and not rule.job:
+            raise InvalidInputError(
+                "faults.add: the rule strikes nothing.",
+                hint='Name a route ("PUT /products/bulk" or "*"), a webhook event, or a job fault.',
+            )
+        with self._lock:
+            self._rules.append(rule)
+        return rule
+
+    def clear(self) -> None:
+        """Remove every rule; stalled jobs go on."""
+        with self._lock:
+            self._rules.clear()
+        self._cleared()
+
+    def for_request(self, method: str, path: str, route: Route | None) -> Fault | None:
+        """The rule that strikes this request, counted."""
+        return self._take(lambda rule: rule.route is not None and _matches(rule.route, method, path, route))
+
+    def for_delivery(self, event: str) -> Fault | None:
+        """The rule that strikes this delivery, counted."""
+        return self._take(lambda rule: rule.webhook is not None and fnmatchcase(event, rule.webhook))
+
+    def skips_row(self) -> bool:
+        """Whether a job should leave the next row as it is and say otherwise."""
+        return self._take(lambda rule: rule.job_row_skip) is not None
+
+    def stalls(self, processed: int) -> bool:
+        """Whether a job that has done so many rows should stop."""
+        return self._take(lambda rule: rule.job_stall is not False and processed >= int(rule.job_stall is not True and rule.job_stall)) is not None
+
+    def stall_at(self) -> int | None:
+        """After how many rows the next job stops, without counting it."""
+        with self._lock:
+            for rule in self._rules:
+                if rule.job_stall is not False and (rule.times is None or rule.hits < rule.times + rule.skip):
+                    return 0 if rule.job_stall is True else rule.job_stall
+        return None
+
+    def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
+        with self._lock:
+            for rule in self._rules:
+                if rule.times is not None and rule.hits >= rule.times:
+                    continue
+                if not matches(rule):
+                    continue
+                if rule.skip:
+                    rule.skip -= 1
+                    continue
+                rule.hits += 1
+                return rule
+        return None
+
+
+def _matches(pattern: str, method: str, path: str, route: Route | None) -> bool:
+    if pattern == "*" or (route is not None and pattern == route.name):
+        return True
+    wanted, _, template = pattern.strip().partition(" ")
+    template = template.strip()
+    if not template or wanted.upper() not in {method, "*"}:
+        return False
+    if not template.startswith((PREFIX, "/oauth")):
+        template = PREFIX + template
+    return template == path or (route is not None and template == route.path) or fnmatchcase(path, template)
