@@ -6,7 +6,9 @@ from pathlib import Path
 from bulkeditor.api._operations import OPERATIONS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/contract.md"
-ROW = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \| (documented|completion) \| `([A-Z]+) ([^`]+)` \| ([^|]+) \|", re.MULTILINE)
+ROW = re.compile(
+    r"^\| `([a-z_]+\.[a-z_]+)` \| (documented|completion) \| `([A-Z]+) ([^`]+)` \| ([^|]+) \|", re.MULTILINE
+)
 
 
 def test_the_page_and_the_operations_are_equal() -> None:

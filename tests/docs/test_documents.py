@@ -69,7 +69,9 @@ def test_blocks_run_and_print_what_the_page_says(page: Path, capsys: pytest.Capt
 
 def test_every_page_stands_in_the_menu() -> None:
     menu = (ROOT / "mkdocs.yml").read_text("utf-8")
-    missing = [page.name for page in PAGES[1:] if f": {page.relative_to(ROOT / 'docs').as_posix()}\n" not in menu]
+    missing = [
+        page.name for page in PAGES[1:] if f": {page.relative_to(ROOT / 'docs').as_posix()}\n" not in menu
+    ]
     assert not missing
 
 
