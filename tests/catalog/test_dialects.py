@@ -41,17 +41,19 @@ def codes(report: ImportReport) -> set[str]:
 
 
 def test_the_current_template(opened: Opened) -> None:
-    (row,), report = read(
-        opened(
-            "Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,SKU,"
-            "Barcode,Option1 name,Option1 value,Option1 Linked To,Price,Compare-at price,Cost per item,Charge tax,"
-            "Inventory tracker,Inventory quantity,Continue selling when out of stock,Weight value (grams),"
-            "Product image URL,SEO title,Color (product.metafields.shopify.color-pattern),"
-            "Google Shopping / Manufacturer part number (MPN)\n"
-            'Mug,mug,<p>Blue</p>,Acme,"Home > Mugs",Mugs,"a, b",TRUE,Draft,m-1,012345678905,Size,L,x,9.5,12,3.25,'
-            "TRUE,shopify,7,deny,350,https://x/1.jpg,Seo,blue,MPN-1\n"
-        )
+    header = (
+        "Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,"
+        "SKU,Barcode,Option1 name,Option1 value,Option1 Linked To,Price,Compare-at price,Cost per item,"
+        "Charge tax,"
+        "Inventory tracker,Inventory quantity,Continue selling when out of stock,Weight value (grams),"
+        "Product image URL,SEO title,Color (product.metafields.shopify.color-pattern),"
+        "Google Shopping / Manufacturer part number (MPN)\n"
     )
+    cells = (
+        'Mug,mug,<p>Blue</p>,Acme,"Home > Mugs",Mugs,"a, b",TRUE,Draft,m-1,012345678905,Size,L,x,9.5,12,3.25,'
+        "TRUE,shopify,7,deny,350,https://x/1.jpg,Seo,blue,MPN-1\n"
+    )
+    (row,), report = read(opened(header + cells))
     assert row.to_record() == {
         "sku": "m-1",
         "title": "Mug",
@@ -266,7 +268,7 @@ def test_prices(opened: Opened, text: str, price: str, code: str | None) -> None
         ("1,23,4.5", "bad_number"),
         ("12.34.56", "bad_number"),
         ("1,234", "ambiguous_number"),
-        ("１２", "bad_number"),
+        ("\uff11\uff12", "bad_number"),
         ("0x10", "bad_number"),
         ("9" * 400, "bad_number"),
     ],

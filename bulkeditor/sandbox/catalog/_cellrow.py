@@ -8,6 +8,7 @@ import msgspec
 
 from bulkeditor.sandbox.catalog import _cells
 from bulkeditor.sandbox.catalog._columns import IMAGES, Layout
+from bulkeditor.sandbox.catalog._options import read_options
 from bulkeditor.sandbox.catalog._report import Refused, Remark
 from bulkeditor.sandbox.catalog._rows import JSON
 
@@ -83,22 +84,8 @@ class Reading:
 
     def options(self) -> dict[str, str]:
         """Option names with this row's values; "Title"/"Default Title" says that there are none."""
-        options: dict[str, str] = {}
-        for number, name_at, value_at in self._layout.options:
-            value = self._cells[value_at]
-            name = "" if name_at is None else self._cells[name_at]
-            if not value.strip() or (
-                name.strip().lower() == "title" and value.strip().lower() == "default title"
-            ):
-                continue
-            plain = _cells.unguard(name) if name.strip() else f"Option{number}"
-            if plain in options:
-                self.faults.append(
-                    Remark(
-                        "duplicate_option", "two options have one name", self._layout.header[value_at], plain
-                    )
-                )
-            options[plain] = _cells.unguard(value)
+        options, faults = read_options(self._layout, self._cells)
+        self.faults.extend(faults)
         return options
 
     def json(self, field: str) -> object:

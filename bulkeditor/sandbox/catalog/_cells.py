@@ -13,6 +13,8 @@ DecimalMark = Literal[".", ","]
 _QUANTITY_LIMIT: Final = 10**12
 _WHOLE_DIGITS: Final = 15
 _DECIMALS: Final = 12
+# No number is longer; on longer text the patterns below would take quadratic time.
+_LONGEST: Final = 64
 
 # What spreadsheets run or eat; OWASP's list (https://owasp.org/www-community/attacks/CSV_Injection) with the
 # full-width signs, and text that is only white space, which would read as an empty cell.
@@ -63,6 +65,8 @@ def unguard(text: str, *, code: bool = False) -> str:
 
 def decimal_mark(text: str) -> DecimalMark | None:
     """Which decimal mark a price shows beyond doubt; ``None`` if it shows none."""
+    if len(text) > _LONGEST:
+        return None
     if _COMMA_SHOWS.search(text):
         return ","
     return "." if _DOT_SHOWS.search(text) else None
@@ -80,6 +84,8 @@ def money(text: str, column: str, mark: DecimalMark | None) -> tuple[Decimal, Re
         Refused: It is no price, or could be two.
     """
     found = text.strip()
+    if len(found) > _LONGEST:
+        raise Refused([Remark("bad_number", "this is no number", column, found)])
     bare = _CURRENCY.sub("", unguard(found, code=True).strip()).strip()
     value, reading = _number(bare, found, column, mark)
     if value < 0:
@@ -141,6 +147,8 @@ def quantity(text: str, column: str) -> tuple[int, Remark | None]:
         Refused: It is none.
     """
     found = text.strip()
+    if len(found) > _LONGEST:
+        raise Refused([Remark("bad_number", "this is no whole number", column, found)])
     bare = unguard(found, code=True).replace("\u2212", "-")
     match = re.fullmatch(r"([+-]?[0-9]{1,16})(?:\.0*)?", bare, re.ASCII)
     remark = None

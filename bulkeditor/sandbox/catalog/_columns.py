@@ -16,7 +16,8 @@ from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog._cells import unguard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence, Set
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 Dialect = Literal["current", "classic"]
 
@@ -235,7 +236,7 @@ def lay_out(header: Sequence[str], mapping: Mapping[str, str | Sequence[str]] | 
     return layout
 
 
-def check_mapping(mapping: Mapping[str, str | Sequence[str]], fields: Set[str]) -> None:
+def check_mapping(mapping: Mapping[str, str | Sequence[str]], fields: AbstractSet[str]) -> None:
     """See that a mapping speaks of fields that there are.
 
     Raises:

@@ -12,6 +12,7 @@ from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog import _cells
 from bulkeditor.sandbox.catalog._columns import OPTION, Extra, Layout, check_mapping, find_mapped, normal
 from bulkeditor.sandbox.catalog._csvfile import REMARKS, open_csv
+from bulkeditor.sandbox.catalog._options import read_options
 from bulkeditor.sandbox.catalog._report import ImportReport, Recorder, Refused, Remark
 from bulkeditor.sandbox.catalog._rows import generated_sku
 from bulkeditor.sandbox.catalog._text import BrokenFileError, SourceText
@@ -179,13 +180,9 @@ class InventoryImport:
         texts = {
             name: _cells.unguard(cells[fields[name]], code=name == "sku") for name in TEXTS if name in fields
         }
-        options = {
-            _cells.unguard(cells[name_at]) if name_at is not None else f"Option{number}": _cells.unguard(
-                cells[at]
-            )
-            for number, name_at, at in self._layout.options
-            if cells[at].strip() and cells[at].strip().lower() != "default title"
-        }
+        options, faults = read_options(self._layout, cells)
+        if faults:
+            raise Refused(faults)
         sku = texts.get("sku", "")
         if not sku.strip():
             if not texts.get("handle", "").strip():

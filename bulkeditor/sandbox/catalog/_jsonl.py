@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import msgspec
 
@@ -25,6 +25,9 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     # Price breaks [[from, to, price], …]: the first one is what a single piece costs.
     "price": ("price", "price.0.2"),
 }
+
+
+_Path: TypeAlias = tuple[str | int, ...]
 
 
 class JsonlReader:
@@ -78,6 +81,10 @@ class JsonlReader:
             return None
         if line.remark:
             recorder.note(line.number, Remark(line.remark, REMARKS[line.remark]))
+        if row.price is None:
+            notes.append(
+                Remark("no_price", "the record has no price; it is kept without one", "price", row.sku)
+            )
         for remark in (*remarks, *notes):
             recorder.note(line.number, remark)
         recorder.product(line.number, row.sku, generated=any(note.code == "generated_sku" for note in notes))
@@ -97,35 +104,51 @@ class JsonlReader:
         values: dict[str, object] = {}
         remarks: list[Remark] = []
         for field, names in self._paths.items():
-            for position, (name, path) in enumerate(names):
-                value = _follow(found, path)
-                if value is None or (isinstance(value, str) and not value.strip()):
-                    continue
-                if field not in _STRUCTURED and isinstance(value, (list, dict)):
-                    continue
-                values[field] = value
-                if field == "title" and position:
+            chosen = _first_value(found, field, names)
+            if chosen is None:
+                continue
+            position, name, values[field] = chosen
+            if field == "title":
+                if position:
                     reason = f"no title: {name} stands for it"
-                    remarks.append(Remark("generated_title", reason, "title", str(value)))
-                if len(path) == 1 and field not in {name, "title"}:
-                    record.pop(name, None)
-                break
+                    remarks.append(Remark("generated_title", reason, "title", str(values[field])))
+            elif name != field:
+                # A name within another one's value leaves that one as it is.
+                record.pop(name, None)
         for field in self._paths:
-            left = record.pop(field, None)
-            if field not in values and isinstance(left, str):
-                # Blank, but what the record says.
-                values[field] = left
-            if left not in (None, "") and field not in values:
-                record[f"source_{field}"] = left
-            elif isinstance(left, (list, dict)) and left is not values.get(field):
-                record[f"source_{field}"] = cast("object", left)
+            _put_aside(record, field, values)
         return {**record, **values}, remarks
+
+
+def _first_value(
+    found: dict[str, object], field: str, names: list[tuple[str, _Path]]
+) -> tuple[int, str, object] | None:
+    """The first name that has a value of a kind that the field can take: its position, itself, the value."""
+    for position, (name, path) in enumerate(names):
+        value = _follow(found, path)
+        blank = value is None or (isinstance(value, str) and not value.strip())
+        if not blank and (field in _STRUCTURED or not isinstance(value, (list, dict))):
+            return position, name, value
+    return None
+
+
+def _put_aside(record: dict[str, object], field: str, values: dict[str, object]) -> None:
+    """Take what a record has under a field's own name out of the way, without losing it."""
+    left = record.pop(field, None)
+    if field in values:
+        if isinstance(left, (list, dict)) and left is not values[field]:
+            record[f"source_{field}"] = cast("object", left)
+    elif field == "price" and isinstance(left, list):
+        # Price breaks, of which there are none.
+        record["source_price"] = cast("object", left)
+    elif left is not None:
+        values[field] = left
 
 
 _STRUCTURED: Final = frozenset({"tags", "options", "custom_fields", "levels"})
 
 
-def _follow(found: object, path: tuple[str | int, ...]) -> object:
+def _follow(found: object, path: _Path) -> object:
     for step in path:
         if isinstance(found, dict):
             found = cast("dict[str, object]", found).get(str(step))

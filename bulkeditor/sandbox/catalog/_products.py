@@ -87,9 +87,11 @@ class ProductReader:
                 f"{source.path.name} holds no records.", hint="Give a CSV file with a header."
             )
         fields = file.layout.fields
-        for field in (mapping or {}).keys() - fields.keys():
+        for field, name in (mapping or {}).items():
+            if field in fields:
+                continue
             raise InvalidInputError(
-                f"{source.path.name} has no column {(mapping or {})[field]!r}, which the mapping gives to {field}.",
+                f"{source.path.name} has no column {name!r}, which the mapping gives to {field}.",
                 hint=f"Its columns: {', '.join(file.layout.header)}.",
             )
         if "price" not in fields or not {"sku", "handle", "title"} & fields.keys():

@@ -17,6 +17,7 @@ from bulkeditor.sandbox.catalog._columns import (
     is_plain_key,
     is_product_wide,
 )
+from bulkeditor.sandbox.catalog._options import option_cells
 from bulkeditor.sandbox.catalog._output import Spool, catalog_rows, unwritable, write_table, written_whole
 
 if TYPE_CHECKING:
@@ -168,18 +169,9 @@ class _Cells:
             "custom_fields": self._json(row.custom_fields) if row.custom_fields else "",
             "levels": "" if row.levels is None else self._json(row.levels),
         }
-        if not row.options:
-            # Shopify's way of saying so.
-            cells |= {"Option1 name": "Title", "Option1 value": "Default Title"}
-        for number, (name, value) in enumerate(row.options.items(), start=1):
-            cells[f"Option{number} name"] = self._option_name(name, value)
-            cells[f"Option{number} value"] = self._text(value)
+        for number, (name, value) in enumerate(option_cells(row.options, formulas=self._formulas), start=1):
+            cells |= {f"Option{number} name": name, f"Option{number} value": value}
         return cells
-
-    def _option_name(self, name: str, value: str) -> str:
-        # An option that is really called so must not read as "no options".
-        really = name.strip().lower() == "title" and value.strip().lower() == "default title"
-        return "'" + guard(name) if really else self._text(name)
 
     def _without_shared(self, handle: str, cells: dict[str, str]) -> dict[str, str]:
         """Leave out what the handle's first row says; say "empty" where only the first row says something."""

@@ -8,6 +8,7 @@ import attrs
 
 from bulkeditor.sandbox.catalog import _cells
 from bulkeditor.sandbox.catalog._inventory import HEADERS, NOT_STOCKED, TEXTS, InventoryRow
+from bulkeditor.sandbox.catalog._options import option_cells
 from bulkeditor.sandbox.catalog._output import Spool, unwritable, write_table
 from bulkeditor.sandbox.catalog._rows import CatalogRow
 
@@ -118,10 +119,8 @@ def _cells_of(row: InventoryRow | list[InventoryRow], *, formulas: bool) -> dict
         for name, text in texts.items()
         if text
     }
-    options = first.options or {"Title": "Default Title"}
-    for number, (name, value) in enumerate(options.items(), start=1):
-        cells[f"option{number}_name"] = _cells.guard(name, formulas=formulas)
-        cells[f"option{number}_value"] = _cells.guard(value, formulas=formulas)
+    for number, (name, value) in enumerate(option_cells(first.options, formulas=formulas), start=1):
+        cells |= {f"option{number}_name": name, f"option{number}_value": value}
     if isinstance(row, list):
         cells.pop("location", None)
         return cells | {f"@{each.location}": _count(each.on_hand) for each in row}
