@@ -8,12 +8,13 @@ blocking and the asyncio driver (httpx's own ``Auth.auth_flow`` is the precedent
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import IO, Any, TypeAlias, TypeVar
 
 import attrs
 import msgspec
 
 from bulkeditor.errors import UnexpectedResponseError
+from bulkeditor.http._redact import excerpt, headers_repr
 
 T = TypeVar("T")
 
@@ -41,7 +42,8 @@ class Request:
     path: str
     operation: str
     params: tuple[tuple[str, str], ...] = ()
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    # Signing puts credentials here, and a traceback with locals prints requests.
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=headers_repr)
     content: bytes | None = attrs.field(default=None, repr=False)
     scope: str | None = None
     write: bool = False
@@ -49,6 +51,31 @@ class Request:
     idempotency_key: str | None = None
     authenticated: bool = True
     spool: bool = False
+
+    def with_header(self, name: str, value: str) -> Request:
+        """The same request with one more header; a header of that name is replaced.
+
+        Args:
+            name: Header name.
+            value: Header value.
+        """
+        kept = {key: old for key, old in self.headers.items() if key.lower() != name.lower()}
+        kept[name] = value
+        # Spelled out: attrs.evolve() costs several times as much, and this runs for every request.
+        return Request(
+            method=self.method,
+            path=self.path,
+            operation=self.operation,
+            params=self.params,
+            headers=kept,
+            content=self.content,
+            scope=self.scope,
+            write=self.write,
+            idempotent=self.idempotent,
+            idempotency_key=self.idempotency_key,
+            authenticated=self.authenticated,
+            spool=self.spool,
+        )
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -62,14 +89,17 @@ class Response:
         request: What was asked.
         elapsed: Seconds from sending to the last byte of the body, for the last attempt.
         attempts: How many times it was sent (1 = no repeat).
+        file: The body of a ``spool=True`` request, a temporary file at its start; ``content`` is empty then.
+            Whoever receives it closes it.
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=headers_repr)
     content: bytes = attrs.field(repr=False)
     request: Request
     elapsed: float = 0.0
     attempts: int = 1
+    file: IO[bytes] | None = attrs.field(default=None, repr=False)
 
     @property
     def request_id(self) -> str | None:
@@ -90,7 +120,7 @@ class Response:
     def unexpected(self, problem: str) -> UnexpectedResponseError:
         """An error that shows the start of a body which breaks the contract."""
         kind = self.headers.get("content-type", "no content type")
-        start = self.content[:80].decode("utf-8", "replace")
+        start = excerpt(self.content[:2000].decode("utf-8", "replace"))
         return UnexpectedResponseError(
             f"{problem}; got {kind}: {start!r}",
             status=self.status,

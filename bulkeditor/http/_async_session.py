@@ -1,0 +1,442 @@
+"""The asyncio driver."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import EllipsisType, TracebackType
+from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import httpcore
+import httpx
+
+from bulkeditor.errors import BulkEditorError, ConfigurationError
+from bulkeditor.http._config import SessionConfig
+from bulkeditor.http._facts import ServerFacts
+from bulkeditor.http._kernel import (
+    Call,
+    Credential,
+    Kernel,
+    Sharing,
+    closed_error,
+    dated,
+    given_up,
+    no_connection,
+    same_pipe,
+)
+from bulkeditor.http._limiter import Limiter
+from bulkeditor.http._network import Sending, loop_client, sending
+from bulkeditor.http._types import Exchange, Request, Response, Sleep
+from bulkeditor.http._wire import FAILURES, TooLargeError, Wire, failure, too_large
+from bulkeditor.http.auth import Auth, Token
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+T = TypeVar("T")
+Outcome = Response | BulkEditorError
+# How long aclose() lets abandoned attempts end by themselves; over our own transport they take a few turns of the loop.
+_GRACE: Final = 1.0
+
+
+class _Pipe:
+    """An httpx client, who uses it, and what it is sending; bound to the event loop of its first call."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.sharing = Sharing()
+        self.client, self.owned, self.own_transport = _client(config)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        # Our own gate: httpcore's pool can lose a slot when waiting for one times out or is cancelled.
+        self.gate = asyncio.Semaphore(config.max_connections) if config.http_client is None else None
+        self.attempts: dict[asyncio.Task[Outcome], Sending] = {}
+        self.renewals: set[asyncio.Task[Token]] = set()
+
+    def bind(self) -> None:
+        """Check that this is the loop the connections live in.
+
+        Raises:
+            ConfigurationError: It is another one.
+        """
+        loop = asyncio.get_running_loop()
+        if self.loop is None:
+            self.loop = loop
+        elif self.loop is not loop:
+            state = "an event loop that is closed" if self.loop.is_closed() else "another event loop"
+            raise ConfigurationError(
+                f"This client's connections belong to {state}.",
+                hint="Make one client for each event loop (asyncio.run() starts a new one), inside it, with async with.",
+            )
+
+    def start(self, attempt: asyncio.Task[Outcome], state: Sending) -> None:
+        state.task = attempt
+        self.attempts[attempt] = state
+        attempt.add_done_callback(self._ended)
+
+    def _ended(self, attempt: asyncio.Task[Outcome]) -> None:
+        state = self.attempts.pop(attempt)
+        if self.gate is not None:
+            self.gate.release()
+        if state.abandoned:
+            _discard(attempt)
+
+    async def aclose(self) -> None:
+        tasks: set[asyncio.Task[Any]] = {*self.attempts, *self.renewals}
+        for state in list(self.attempts.values()):
+            state.abandon()
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=_GRACE)
+            # A transport of the caller's that hangs: the pool below it is not ours, and not used any more.
+            for task in pending:
+                task.cancel()
+            if pending:
+                await asyncio.wait(pending)
+        if self.owned:
+            await self.client.aclose()
+
+    def __del__(self) -> None:
+        # Nothing is closed here: that takes a loop, and there may be none. The warning says where to do it.
+        sharing: Sharing | None = getattr(self, "sharing", None)
+        if sharing is not None and sharing.used and not sharing.closed:
+            warnings.warn(
+                "an async client was dropped without aclose()", ResourceWarning, stacklevel=2, source=self
+            )
+
+
+def _client(config: SessionConfig) -> tuple[httpx.AsyncClient, bool, bool]:
+    if config.http_client is not None:
+        if not isinstance(config.http_client, httpx.AsyncClient):
+            raise ConfigurationError("http_client must be an httpx.AsyncClient for the async client.")
+        return config.http_client, False, False
+    if config.transport is not None:
+        if not isinstance(config.transport, httpx.AsyncBaseTransport):
+            raise ConfigurationError("transport must be an httpx.AsyncBaseTransport for the async client.")
+        # Never closed by us: httpx would close the caller's transport with it.
+        return httpx.AsyncClient(transport=config.transport), False, False
+    return loop_client(config), True, True
+
+
+def _discard(attempt: asyncio.Task[Outcome]) -> None:
+    """Look at the result of an attempt that nobody waits for, so that asyncio does not complain; drop its file."""
+    if attempt.cancelled() or attempt.exception() is not None:
+        return
+    outcome = attempt.result()
+    if isinstance(outcome, Response) and outcome.file is not None:
+        outcome.file.close()
+
+
+class AsyncSession:
+    """Drives exchanges on the running event loop: sends, waits, repeats, and hands answers to the flow.
+
+    It belongs to the loop of its first call. A cancelled call lets go of its connection without harm to the pool.
+
+    Args:
+        config: All settings.
+    """
+
+    def __init__(self, config: SessionConfig) -> None:
+        pipe = _Pipe(config)
+        self._set_up(
+            Kernel(config, pipe.sharing, Credential(Limiter(config.rate_limit)), ServerFacts()), pipe
+        )
+
+    def _set_up(self, kernel: Kernel, pipe: _Pipe) -> None:
+        self._kernel = kernel
+        self._pipe = pipe
+        self._clock = kernel.config.clock
+        self._wire = Wire(kernel.config)
+        self._closed = False
+        pipe.sharing.join(self)
+
+    @property
+    def config(self) -> SessionConfig:
+        """The settings."""
+        return self._kernel.config
+
+    @property
+    def facts(self) -> ServerFacts:
+        """What was learned about the server; shared with derived sessions."""
+        return self._kernel.facts
+
+    def with_config(self, **changes: Any) -> Self:
+        """A session with other settings over the same connections, limiter, token and facts.
+
+        A change of ``auth`` gets its own limiter and token, one of ``base_url`` its own facts too, one of
+        ``http_client``, ``transport``, ``ssl_context`` or ``max_connections`` its own connections. The connections
+        close with the last session that uses them.
+
+        Args:
+            changes: Settings of :class:`SessionConfig` by name.
+
+        Raises:
+            ConfigurationError: A name is unknown, a value cannot work, or this session is closed.
+        """
+        if self._closed:
+            raise closed_error()
+        config = self.config.evolve(**changes)
+        pipe = self._pipe if same_pipe(config, self.config) else _Pipe(config)
+        other = type(self).__new__(type(self))
+        other._set_up(self._kernel.vary(config, pipe.sharing), pipe)  # noqa: SLF001 - of the same class
+        return other
+
+    @contextmanager
+    def responses(self) -> Iterator[list[Response]]:
+        """Collect every :class:`Response` of the calls within the block, refusals and those of its tasks included.
+
+        Yields:
+            The list; it grows as answers come. The last answer of each request is in it, not those that were repeated.
+        """
+        with self._kernel.capturing() as collected:
+            yield collected
+
+    async def aclose(self) -> None:
+        """Close the session; the connections close with the last session over them, and no task is left.
+
+        Raises:
+            ConfigurationError: The connections belong to another event loop.
+        """
+        if not self._closed:
+            self._closed = True
+            if self._pipe.sharing.leave(self) and self._pipe.loop is not None:
+                self._pipe.bind()
+                await self._pipe.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config.base_url!r}{', closed' if self._closed else ''})"
+
+    async def run(self, flow: Exchange[T], *, deadline: float | None | EllipsisType = ...) -> T:
+        """Drive one exchange to its end.
+
+        Args:
+            flow: What to do; it is closed in any case.
+            deadline: Seconds for all of it, in place of the session's own; None = no limit.
+
+        Returns:
+            What the flow returns.
+
+        Raises:
+            BulkEditorError: What the flow did not handle.
+        """
+        try:
+            if self._closed:
+                raise closed_error()
+            self._pipe.bind()
+            expires = self._kernel.expiry(self.config.deadline if deadline is ... else deadline)
+            step = next(flow)
+            while True:
+                try:
+                    response = await self._step(step, expires)
+                except BulkEditorError as error:
+                    problem = error
+                else:
+                    step = next(flow) if response is None else flow.send(response)
+                    continue
+                step = flow.throw(problem)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            flow.close()
+
+    async def _step(self, step: Request | Sleep, expires: float | None) -> Response | None:
+        if isinstance(step, Request):
+            return await self._request(step, expires)
+        late = self._kernel.overslept(step.seconds, expires)
+        if late is not None:
+            raise late
+        await self._clock.asleep(step.seconds)
+        return None
+
+    async def _request(self, request: Request, expires: float | None) -> Response:
+        kernel = self._kernel
+        call = kernel.open(request, expires)
+        try:
+            outcome = await self._attempt(call)
+            if kernel.again(call, outcome):
+                outcome = await self._repeat(call, outcome)
+        except BulkEditorError as error:
+            problem = kernel.failed(call, error)
+        else:
+            return kernel.settle(call, outcome)
+        raise problem
+
+    async def _repeat(self, call: Call, outcome: Outcome) -> Outcome:
+        # Imported by the first call that fails in a process, and by no other.
+        from tenacity import AsyncRetrying  # noqa: PLC0415
+
+        kernel = self._kernel
+        outcomes = iter((outcome,))
+
+        async def attempt() -> Outcome:
+            # tenacity's first attempt is the one that was made already.
+            return next(outcomes, None) or await self._attempt(call)
+
+        retrying = AsyncRetrying(
+            sleep=self._clock.asleep,
+            retry=lambda state: kernel.again(call, _result(state)),
+            wait=lambda _: kernel.pause(call),
+            before_sleep=lambda _: kernel.announce(call),
+        )
+        return await retrying(attempt)
+
+    async def _attempt(self, call: Call) -> Outcome:
+        """Send once; and once more with a new token when the one it carried turns out to be dead."""
+        kernel = self._kernel
+        while True:
+            request = await self._signed(call) if call.request.authenticated else call.request
+            while wait := kernel.admit(call):
+                await self._clock.asleep(wait)
+            kernel.sending(call)
+            outcome = await self._send(call, request)
+            if not isinstance(outcome, Response):
+                return outcome
+            kernel.answered(call, outcome)
+            if not kernel.dead_token(call, outcome):
+                return outcome
+
+    async def _send(self, call: Call, request: Request) -> Outcome:
+        """One attempt, in a task of its own: the caller's cancellation lets go of it instead of breaking it off."""
+        pipe = self._pipe
+        if pipe.sharing.closed:
+            raise closed_error()
+        timeout = self._kernel.timeout(call)
+        message = self._wire.build(request, timeout)
+        if not await self._admitted(timeout):
+            return no_connection(call.request, timeout)
+        state = Sending(lambda: self._kernel.left(call))
+        attempt = asyncio.create_task(self._exchange(call, message, timeout, state))
+        pipe.start(attempt, state)
+        try:
+            if call.expires is None:
+                return await asyncio.shield(attempt)
+            async with asyncio.timeout(self._kernel.left(call)):
+                return await asyncio.shield(attempt)
+        except TimeoutError:
+            if attempt.done():
+                raise
+            self._let_go(attempt, state)
+            return self._kernel.late(call.request, sent=state.written or not pipe.own_transport)
+        except asyncio.CancelledError:
+            if attempt.cancelled() and not _cancelling():
+                # Not the caller was cancelled but the attempt, by aclose().
+                return given_up(call.request, sent=True)
+            self._let_go(attempt, state)
+            raise
+
+    async def _admitted(self, timeout: float) -> bool:
+        gate = self._pipe.gate
+        if gate is None:
+            return True
+        if not gate.locked():
+            return await gate.acquire()
+        try:
+            async with asyncio.timeout(timeout):
+                return await gate.acquire()
+        except TimeoutError:
+            return False
+
+    @staticmethod
+    def _let_go(attempt: asyncio.Task[Outcome], state: Sending) -> None:
+        state.abandon()
+        if attempt.done():
+            _discard(attempt)
+
+    async def _exchange(self, call: Call, request: httpx.Request, timeout: float, state: Sending) -> Outcome:
+        sending.set(state)  # in this task's own context
+        started = time.perf_counter()
+        status = 0
+        problem: Exception
+        try:
+            answer = await self._pipe.client.send(request, auth=None, stream=True, follow_redirects=False)
+            try:
+                status = answer.status_code
+                body = await self._body(call.request, answer, state)
+            finally:
+                await answer.aclose()
+        except FAILURES as error:
+            problem = error
+        except TooLargeError as error:
+            return too_large(call.request, error, status)
+        else:
+            elapsed = time.perf_counter() - started
+            return self._wire.respond(call.request, answer, body, elapsed, call.attempts)
+        # Made outside of the except block: no __context__, see failure().
+        return self._kernel.punctual(call, failure(call.request, problem, timeout))
+
+    async def _body(self, request: Request, answer: httpx.Response, state: Sending) -> bytes | IO[bytes]:
+        sink = self._wire.sink(request, answer)
+        try:
+            async for chunk in answer.aiter_bytes():
+                if state.abandoned:
+                    raise httpcore.ReadError("the call was given up")
+                sink.write(chunk)
+        except BaseException:
+            sink.close()
+            raise
+        return sink.body()
+
+    async def _signed(self, call: Call) -> Request:
+        auth = self.config.auth
+        if auth is None:
+            return call.request
+        token = self._kernel.credential.token
+        if token is None or token is call.dead or auth.stale(token, self._clock.now()):
+            token = await self._fresh(auth, call)
+        call.token = token
+        return auth.sign(call.request, token)
+
+    async def _fresh(self, auth: Auth, call: Call) -> Token:
+        """A token that is neither stale nor the one just refused; fetched by one task, for which all others wait."""
+        credential = self._kernel.credential
+        renewal = credential.renewal
+        if renewal is None:
+            renewal = credential.renewal = asyncio.create_task(self._renew(auth))
+            self._pipe.renewals.add(renewal)
+            renewal.add_done_callback(self._pipe.renewals.discard)
+        # wait() leaves the task alone when the caller is cancelled or late: others may wait for it.
+        done, _ = await asyncio.wait({renewal}, timeout=self._kernel.left(call))
+        if not done:
+            raise self._kernel.late(call.request, sent=False)
+        if renewal.cancelled():
+            raise closed_error()
+        error = renewal.exception()
+        if error is None:
+            return renewal.result()
+        # A copy for each task: a shared exception would collect the tracebacks of all of them.
+        raise copy.copy(error) if isinstance(error, BulkEditorError) else error
+
+    async def _renew(self, auth: Auth) -> Token:
+        credential = self._kernel.credential
+        try:
+            token = dated(self._clock.now(), await self.run(auth.renew(credential.token)))
+            credential.token = token
+        finally:
+            credential.renewal = None
+        return token
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _result(state: RetryCallState) -> Outcome | None:
+    """An attempt's outcome; None when it ended in an exception that nobody here handles."""
+    if state.outcome is None or state.outcome.failed:
+        return None
+    outcome: Outcome = state.outcome.result()
+    return outcome
+
+
+__all__ = ["AsyncSession"]

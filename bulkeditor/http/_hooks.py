@@ -1,0 +1,156 @@
+"""Hooks: one mechanism that feeds logging, metrics and tracing. Events never carry a credential, a body or a query."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from bulkeditor.errors import BulkEditorError
+
+logger = logging.getLogger("bulkeditor")
+
+
+@attrs.frozen(kw_only=True)
+class RequestEvent:
+    """A request is about to be sent.
+
+    Args:
+        operation: The operation's name in openapi.yaml.
+        method: HTTP method.
+        path: Path without the query.
+        attempt: 1 for the first.
+    """
+
+    operation: str
+    method: str
+    path: str
+    attempt: int
+
+
+@attrs.frozen(kw_only=True)
+class ResponseEvent:
+    """An answer came, of any status.
+
+    Args:
+        operation: The operation's name in openapi.yaml.
+        method: HTTP method.
+        path: Path without the query.
+        attempt: 1 for the first.
+        status: HTTP status.
+        elapsed: Seconds from sending to the last byte.
+        request_id: The server's ``X-Request-Id``.
+        size: Bytes of the body.
+    """
+
+    operation: str
+    method: str
+    path: str
+    attempt: int
+    status: int
+    elapsed: float
+    request_id: str | None
+    size: int
+
+
+@attrs.frozen(kw_only=True)
+class RetryEvent:
+    """A request failed and will be sent again.
+
+    Args:
+        operation: The operation's name in openapi.yaml.
+        method: HTTP method.
+        path: Path without the query.
+        attempt: The attempt that failed; 1 for the first.
+        wait: Seconds until the next one.
+        reason: ``network_error``, ``timeout``, ``rate_limit``, ``server_error``, ``in_progress`` or ``unauthenticated``.
+        status: HTTP status, when there was an answer.
+    """
+
+    operation: str
+    method: str
+    path: str
+    attempt: int
+    wait: float
+    reason: str
+    status: int | None
+
+
+@attrs.frozen(kw_only=True)
+class ErrorEvent:
+    """A request failed for good.
+
+    Args:
+        operation: The operation's name in openapi.yaml.
+        method: HTTP method.
+        path: Path without the query.
+        attempts: How many times it was sent.
+        elapsed: Seconds since the first attempt, waits included.
+        error: What is raised.
+    """
+
+    operation: str
+    method: str
+    path: str
+    attempts: int
+    elapsed: float
+    error: BulkEditorError
+
+
+@attrs.frozen(kw_only=True)
+class Hooks:
+    """Callables that are told what happens. An exception in one is logged once and breaks nothing.
+
+    They run in the thread or task of the call, so they should be quick.
+
+    Args:
+        on_request: Called with a :class:`RequestEvent` before each attempt.
+        on_response: Called with a :class:`ResponseEvent` after each answer.
+        on_retry: Called with a :class:`RetryEvent` before each repeat.
+        on_error: Called with an :class:`ErrorEvent` when a call fails for good.
+    """
+
+    on_request: tuple[Callable[[RequestEvent], object], ...] = attrs.field(default=(), converter=tuple)
+    on_response: tuple[Callable[[ResponseEvent], object], ...] = attrs.field(default=(), converter=tuple)
+    on_retry: tuple[Callable[[RetryEvent], object], ...] = attrs.field(default=(), converter=tuple)
+    on_error: tuple[Callable[[ErrorEvent], object], ...] = attrs.field(default=(), converter=tuple)
+
+    def __or__(self, other: Hooks) -> Hooks:
+        """Both sets of hooks, this one's first."""
+        return Hooks(
+            on_request=self.on_request + other.on_request,
+            on_response=self.on_response + other.on_response,
+            on_retry=self.on_retry + other.on_retry,
+            on_error=self.on_error + other.on_error,
+        )
+
+
+E = TypeVar("E")
+Complaints: TypeAlias = set[int]
+"""Ids of the hooks that failed already: each is complained about once."""
+
+
+def tell(hooks: tuple[Callable[[E], object], ...], event: E, complained: Complaints) -> None:
+    """Call each hook; a failing one is logged the first time and otherwise ignored.
+
+    Args:
+        hooks: Whom to tell.
+        event: What happened.
+        complained: Memory of failures, kept by the session.
+    """
+    for hook in hooks:
+        try:
+            hook(event)
+        except Exception:  # noqa: BLE001, PERF203 - a broken metric must not break a price update
+            if id(hook) not in complained:
+                complained.add(id(hook))
+                logger.exception("hook %r failed; this is said once, the calls go on", _name(hook))
+
+
+def _name(hook: Callable[..., Any]) -> str:
+    return str(getattr(hook, "__qualname__", type(hook).__name__))
+
+
+__all__ = ["ErrorEvent", "Hooks", "RequestEvent", "ResponseEvent", "RetryEvent", "logger", "tell"]

@@ -1,0 +1,77 @@
+"""What may be shown of headers and bodies: an allow-list, so that a new secret is hidden by default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+MASK = "***"
+
+# Everything that is not here is masked. A deny-list would have leaked every header nobody thought of.
+SHOWN_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "age",
+        "allow",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "etag",
+        "host",
+        "idempotency-key",
+        "idempotency-replayed",
+        "retry-after",
+        "server",
+        "transfer-encoding",
+        "user-agent",
+        "vary",
+        "via",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "x-request-id",
+    }
+)
+
+_SECRET_FIELDS = re.compile(
+    r'("[^"]{0,40}(?:token|secret|key|password|credential|authorization)[^"]{0,40}"\s*:\s*)"(?:[^"\\]|\\.)*"?',
+    re.IGNORECASE,
+)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers as they may be printed: values of names outside the allow-list are masked."""
+    return {name: value if name.lower() in SHOWN_HEADERS else MASK for name, value in headers.items()}
+
+
+def headers_repr(headers: Mapping[str, str]) -> str:
+    """``repr`` of :func:`shown_headers`, for attrs fields."""
+    return repr(shown_headers(headers))
+
+
+def excerpt(text: str, length: int = 80) -> str:
+    """The start of a text from outside, on one line, values of credential-like JSON members masked.
+
+    Args:
+        text: Anything a server sent.
+        length: Characters kept.
+    """
+    # Masked before it is cut: a value that straddles the cut would escape the pattern otherwise.
+    window = _SECRET_FIELDS.sub(rf'\1"{MASK}"', text[: length * 20])
+    return _CONTROLS.sub(" ", window).strip()[:length]
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """The text with each of the credentials masked, for servers that quote what they refuse."""
+    for value in secrets:
+        if value:
+            text = text.replace(value, MASK)
+    return text
+
+
+__all__ = ["MASK", "SHOWN_HEADERS", "excerpt", "headers_repr", "scrub", "shown_headers"]

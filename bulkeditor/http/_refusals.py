@@ -1,0 +1,236 @@
+"""From an HTTP refusal to an exception: the status picks the class, the body is read leniently."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import msgspec
+
+from bulkeditor.errors import (
+    APIError,
+    AuthenticationError,
+    ConflictError,
+    FieldError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    UnexpectedResponseError,
+)
+from bulkeditor.http._redact import excerpt, scrub
+from bulkeditor.http._retry_after import parse_retry_after
+from bulkeditor.http._types import Response
+
+_CLASSES: Final[Mapping[int, type[APIError]]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    412: ConflictError,
+    413: InvalidRequestError,
+    422: InvalidRequestError,
+    429: RateLimitError,
+}
+_HINTS: Final[Mapping[int, str]] = {
+    405: "Check base_url: the path is known but does not take this method.",
+    407: "A proxy asks for credentials: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+    408: "The server gave up waiting for the request; repeat it, or send less at once.",
+    413: "Send fewer rows, or smaller ones, in one request.",
+}
+_WEB_PAGE: Final = "A web page answered instead of the API: check base_url, and proxies on the way."
+_TITLE: Final = re.compile(rb"<(?:title|h1)[^>]*>\s*([^<]{1,200}?)\s*<", re.IGNORECASE)
+_HTML: Final = re.compile(rb"\s*(?:<!doctype html|<html|<head|<body|<!--)", re.IGNORECASE)
+_READ: Final = 65_536
+_FIELDS: Final = 100
+_TEXT: Final = 500
+
+
+class _Body:
+    """What could be read from the body of a refusal."""
+
+    __slots__ = ("code", "fields", "html", "message", "request_id", "scope")
+
+    def __init__(self) -> None:
+        self.code: str | None = None
+        self.message: str | None = None
+        self.request_id: str | None = None
+        self.scope: str | None = None
+        self.fields: list[FieldError] = []
+        self.html = False
+
+
+def refusal(
+    response: Response, *, now: datetime, secrets: Iterable[str] = (), retry_after: float | None = None
+) -> APIError:
+    """The exception for an answer that is not a success.
+
+    Args:
+        response: The answer, of a status outside 200–299.
+        now: The current time, for a ``Retry-After`` that is a date.
+        secrets: Credentials of the call; masked where the server quotes them.
+        retry_after: Seconds to name, when the header does not.
+    """
+    body = read_body(response)
+    status = response.status
+    operation = response.request.operation
+    request_id = response.request_id or body.request_id
+    header = parse_retry_after(response.headers.get("retry-after"), now)
+    message = scrub(body.message or _phrase(status), secrets)
+    hint = _WEB_PAGE if body.html and status != 429 else _HINTS.get(status)  # noqa: PLR2004 - Too Many Requests
+    if 300 <= status < 400:  # noqa: PLR2004 - the redirect class
+        return _redirected(response)
+    cls = _class(status)
+    if body.html and cls in (NotFoundError, InvalidRequestError):
+        # Not this API's "no such product": the page of a web server that has never heard of the path.
+        cls = UnexpectedResponseError
+    if cls is PermissionDeniedError:
+        return PermissionDeniedError(
+            message,
+            status=status,
+            code=body.code,
+            request_id=request_id,
+            field_errors=body.fields,
+            operation=operation,
+            required_scope=body.scope
+            or (response.request.scope if body.code in (None, "missing_scope") else None),
+            hint=hint,
+        )
+    return cls(
+        message,
+        status=status,
+        code=body.code,
+        request_id=request_id,
+        field_errors=[
+            FieldError(field=item.field, message=scrub(item.message, secrets), code=item.code)
+            for item in body.fields
+        ],
+        retry_after=header if header is not None else retry_after,
+        operation=operation,
+        hint=hint,
+    )
+
+
+def _class(status: int) -> type[APIError]:
+    if status == HTTPStatus.FORBIDDEN:
+        return PermissionDeniedError
+    if status >= 500:  # noqa: PLR2004 - the server-error class
+        return ServerError
+    return _CLASSES.get(status, APIError if status >= 400 else UnexpectedResponseError)  # noqa: PLR2004 - client errors
+
+
+def _redirected(response: Response) -> UnexpectedResponseError:
+    # Redirects are never followed: the next host would be handed the credentials of this one, and a
+    # redirected POST silently becomes a GET.
+    location = excerpt(response.headers.get("location", "nowhere"), 200)
+    return UnexpectedResponseError(
+        f"the server redirects to {location}; redirects are not followed, so that credentials stay with their host",
+        status=response.status,
+        request_id=response.request_id,
+        operation=response.request.operation,
+        hint="Set base_url to the address that the server names.",
+    )
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower()
+    except ValueError:
+        return "the server refused the request"
+
+
+def read_body(response: Response) -> _Body:
+    """Whatever the body says about the problem, in any of the forms that servers and gateways use."""
+    found = _Body()
+    content = response.content[:_READ]
+    kind = response.headers.get("content-type", "")
+    if "html" in kind or _HTML.match(content):
+        title = _TITLE.search(content)
+        text = excerpt(title[1].decode("utf-8", "replace"), _TEXT) if title else "no title"
+        found.html, found.message = True, f"the answer is an HTML page ({text})"
+        return found
+    try:
+        data: object = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found.message = excerpt(content.decode("utf-8", "replace"), _TEXT) or None
+        return found
+    if isinstance(data, Mapping):
+        _read_object(cast("Mapping[str, Any]", data), found)
+    elif isinstance(data, str):
+        found.message = excerpt(data, _TEXT)
+    elif isinstance(data, list):
+        _read_fields(cast("list[Any]", data), found)
+    return found
+
+
+def _read_object(data: Mapping[str, Any], found: _Body) -> None:
+    error: object = data.get("error")
+    inner: Mapping[str, Any]
+    if isinstance(error, Mapping):
+        inner = cast("Mapping[str, Any]", error)
+    else:
+        inner = data
+        if isinstance(error, str):
+            # RFC 6749 calls its code "error"; others put the sentence there.
+            if "error_description" in data or (" " not in error and error):
+                found.code = excerpt(error)
+            else:
+                found.message = excerpt(error, _TEXT)
+    found.code = _text(inner, "code", "type") or found.code
+    found.message = _text(inner, "message", "error_description", "detail", "title", "reason") or found.message
+    found.request_id = _text(inner, "request_id", "requestId")
+    found.scope = _text(inner, "required_scope")
+    field = _text(inner, "field")
+    problems = (
+        inner.get("errors") or data.get("errors") or (inner.get("detail") if found.message is None else None)
+    )
+    if isinstance(problems, Mapping):
+        for name, messages in list(cast("Mapping[str, Any]", problems).items())[:_FIELDS]:
+            for message in cast("list[Any]", messages) if isinstance(messages, list) else [messages]:
+                found.fields.append(
+                    FieldError(field=excerpt(str(name)), message=excerpt(str(message), _TEXT))
+                )
+    elif isinstance(problems, list):
+        _read_fields(cast("list[Any]", problems), found)
+    if field and not any(item.field == field for item in found.fields):
+        found.fields.insert(
+            0, FieldError(field=field, message=found.message or "refused", code=found.code or "invalid")
+        )
+    if found.message is None and found.code:
+        found.message = found.code.replace("_", " ")
+
+
+def _read_fields(problems: Sequence[Any], found: _Body) -> None:
+    for problem in problems[:_FIELDS]:
+        if isinstance(problem, Mapping):
+            item = cast("Mapping[str, Any]", problem)
+            field = _text(item, "field", "path", "name", "pointer")
+            where = item.get("loc")
+            if field is None and isinstance(where, list):
+                field = ".".join(str(part) for part in cast("list[Any]", where))
+            message = _text(item, "message", "msg", "detail", "title") or "refused"
+            found.fields.append(
+                FieldError(field=field, message=message, code=_text(item, "code", "type") or "invalid")
+            )
+        elif isinstance(problem, str):
+            found.fields.append(FieldError(message=excerpt(problem, _TEXT)))
+    if found.message is None and found.fields:
+        found.message = str(found.fields[0])
+
+
+def _text(data: Mapping[str, Any], *names: str) -> str | None:
+    for name in names:
+        value = data.get(name)
+        if isinstance(value, str) and value.strip():
+            return excerpt(value, _TEXT)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+__all__ = ["read_body", "refusal"]
