@@ -19,7 +19,17 @@ from bulkeditor._version import __version__
 if TYPE_CHECKING:
     from bulkeditor import errors, models, query, sandbox, signature, testing, webhooks
     from bulkeditor._secret import Secret
-    from bulkeditor.client import AsyncBulkEditor, BulkEditor
+    from bulkeditor.client import (
+        AsyncBulkEditor,
+        AsyncPager,
+        AsyncUpdateReport,
+        BulkEditor,
+        LevelOutcome,
+        Page,
+        Pager,
+        RowOutcome,
+        UpdateReport,
+    )
     from bulkeditor.errors import (
         APIError,
         AuthenticationError,
@@ -48,6 +58,7 @@ if TYPE_CHECKING:
         TransportError,
         UnexpectedResponseError,
         UnsupportedByServerError,
+        UpdateFailedError,
         WebhookVerificationError,
     )
     from bulkeditor.http import Hooks, RateLimit, RetryPolicy, auth
@@ -76,7 +87,17 @@ if TYPE_CHECKING:
     from bulkeditor.sandbox import Sandbox
 
 _HOMES = {
-    "bulkeditor.client": ("AsyncBulkEditor", "BulkEditor"),
+    "bulkeditor.client": (
+        "AsyncBulkEditor",
+        "AsyncPager",
+        "AsyncUpdateReport",
+        "BulkEditor",
+        "LevelOutcome",
+        "Page",
+        "Pager",
+        "RowOutcome",
+        "UpdateReport",
+    ),
     "bulkeditor.errors": (
         "APIError",
         "AuthenticationError",
@@ -105,6 +126,7 @@ _HOMES = {
         "TransportError",
         "UnexpectedResponseError",
         "UnsupportedByServerError",
+        "UpdateFailedError",
         "WebhookVerificationError",
     ),
     "bulkeditor._secret": ("Secret",),
@@ -154,10 +176,13 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "F",
     "UNSET",
     "APIError",
     "ApiKey",
     "AsyncBulkEditor",
+    "AsyncPager",
+    "AsyncUpdateReport",
     "AuthenticationError",
     "BulkEditor",
     "BulkEditorError",
@@ -168,7 +193,6 @@ __all__ = [
     "DeadlineExceededError",
     "Delivery",
     "Event",
-    "F",
     "FieldError",
     "Hooks",
     "InvalidInputError",
@@ -181,11 +205,14 @@ __all__ = [
     "JobStatus",
     "JobTimeoutError",
     "KeyRotationWarning",
+    "LevelOutcome",
     "Location",
     "MissingExtraError",
     "NotFoundError",
     "NotLoadedError",
     "OutcomeUnknownError",
+    "Page",
+    "Pager",
     "PaginationError",
     "PermissionDeniedError",
     "PriceAdjustment",
@@ -198,6 +225,7 @@ __all__ = [
     "ReadOnlyError",
     "RequestTimeoutError",
     "RetryPolicy",
+    "RowOutcome",
     "Sandbox",
     "Scope",
     "Secret",
@@ -206,6 +234,8 @@ __all__ = [
     "TransportError",
     "UnexpectedResponseError",
     "UnsupportedByServerError",
+    "UpdateFailedError",
+    "UpdateReport",
     "Updates",
     "Webhook",
     "WebhookVerificationError",

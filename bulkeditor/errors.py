@@ -317,6 +317,35 @@ class OutcomeUnknownError(BulkEditorError):
         self.idempotency_key = idempotency_key
 
 
+class UpdateFailedError(BulkEditorError):
+    """Rows of an update failed, were never sent, or have an unknown outcome; the others took effect.
+
+    Args:
+        errors: One entry for each field of each such row, with the row's place.
+        failed: Rows that were refused or not applied.
+        skipped: Rows that were never sent.
+        unknown: Rows of which nobody can say whether they took effect.
+    """
+
+    default_hint = "report.failed.retry() sends just the failed rows again."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        failed: int = 0,
+        skipped: int = 0,
+        unknown: int = 0,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = tuple(errors)
+        self.failed = failed
+        self.skipped = skipped
+        self.unknown = unknown
+
+
 class PaginationError(BulkEditorError):
     """Pages came that cannot be read to an end: one page repeats, or the numbering is inconsistent."""
 
@@ -392,5 +421,6 @@ __all__ = [
     "TransportError",
     "UnexpectedResponseError",
     "UnsupportedByServerError",
+    "UpdateFailedError",
     "WebhookVerificationError",
 ]

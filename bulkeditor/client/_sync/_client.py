@@ -1,0 +1,191 @@
+# Generated from ../_async by scripts/unasync.py; change that, not this.
+"""The client: options, resources, life cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+import attrs
+
+from bulkeditor._secret import Secret
+from bulkeditor.client._sync._analytics import Analytics
+from bulkeditor.client._sync._bulk_jobs import BulkJobs
+from bulkeditor.client._sync._core import Core
+from bulkeditor.client._sync._inventory import Inventory
+from bulkeditor.client._sync._keys import Keys
+from bulkeditor.client._sync._products import Products
+from bulkeditor.client._sync._webhooks import Webhooks
+from bulkeditor.client._embedded import start_sandbox
+from bulkeditor.client._options import Options, Tuning, session_config, tuning_changes
+from bulkeditor.http import Session, Clock, Hooks, RateLimit, Response, RetryPolicy
+from bulkeditor.http.auth import Auth
+
+if TYPE_CHECKING:
+    import httpx
+
+    from bulkeditor.sandbox import Sandbox
+
+
+class BulkEditor:
+    """A shop, spoken to through its API.
+
+    Use it in a ``with`` block, or call its closing method: it holds connections.
+
+    Args:
+        base_url: The server's address; ``None`` = the environment variable BULKEDITOR_BASE_URL.
+        api_key: Sent as ``X-API-Key``; without any credential, BULKEDITOR_API_KEY or BULKEDITOR_ACCESS_TOKEN.
+        access_token: Sent as ``Authorization: Bearer``.
+        auth: Any other credential, such as ``be.auth.OAuth2(…)``.
+        timeout: Seconds for each wait of one attempt.
+        deadline: Seconds for a whole call with its repeats and pauses; ``None`` = no limit.
+        retry: When failed requests are repeated.
+        read_only: Refuse writes before anything is sent.
+        hooks: Callables that are told about requests, answers, repeats and errors.
+        rate_limit: A rate of your own; the server's limits are observed in any case.
+        concurrency: Batches of one update that are under way at the same time.
+        read_ahead: Pages of one list that are asked for before they are needed; 0 = none.
+        clock: The time; for tests.
+        http_client: An httpx client to send through; whoever made it closes it.
+        transport: An httpx transport to send through; whoever made it closes it.
+
+    Raises:
+        ConfigurationError: An option is missing, wrong or contradicts another; the text names it.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        api_key: str | Secret | None = None,
+        access_token: str | Secret | None = None,
+        auth: Auth | None = None,
+        timeout: float = 30,
+        deadline: float | None = None,
+        retry: RetryPolicy | None = None,
+        read_only: bool = False,
+        hooks: Hooks | None = None,
+        rate_limit: RateLimit | None = None,
+        concurrency: int = 4,
+        read_ahead: int = 4,
+        clock: Clock | None = None,
+        http_client: httpx.Client | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        tuning = Tuning(concurrency=concurrency, read_ahead=read_ahead)
+        config = session_config(
+            base_url,
+            api_key=api_key,
+            access_token=access_token,
+            auth=auth,
+            timeout=timeout,
+            deadline=deadline,
+            retry=retry,
+            read_only=read_only,
+            hooks=hooks,
+            rate_limit=rate_limit,
+            clock=clock,
+            http_client=http_client,
+            transport=transport,
+        )
+        self._server: Sandbox | None = None
+        self._build(Session(config), tuning)
+
+    def _build(self, session: Session, tuning: Tuning) -> None:
+        core = Core(session, tuning)
+        self._core = core
+        self.products = Products(core)
+        self.bulk_jobs = BulkJobs(core)
+        self.webhooks = Webhooks(core)
+        self.inventory = Inventory(core)
+        self.analytics = Analytics(core)
+        self.keys = Keys(core)
+
+    @classmethod
+    def sandbox(
+        cls,
+        *,
+        catalog: str | Path | None = None,
+        products: int = 1000,
+        seed: int = 7,
+        readings: Mapping[str, str] | None = None,
+        completions: bool = True,
+        **options: Unpack[Options],
+    ) -> Self:
+        """A client of a server of its own, which runs in this process on the loopback interface.
+
+        It speaks real HTTP, and it ends when the client is closed. To have the server in hand (clock, faults,
+        journal), use ``be.Sandbox(…).connect()`` instead.
+
+        Args:
+            catalog: Products to begin with: a Shopify export or another catalog file; ``None`` = made up.
+            products: How many products to make up.
+            seed: What they are made up from.
+            readings: Readings of the documentation that the server shall follow.
+            completions: False = only the documented API.
+            **options: Options of the client.
+
+        Raises:
+            MissingExtraError: The sandbox extra is not installed.
+        """
+        server = start_sandbox(
+            catalog=catalog, products=products, seed=seed, readings=readings, completions=completions
+        )
+        try:
+            shop = cls(server.base_url, api_key=server.api_key, **options)
+        except BaseException:
+            server.stop()
+            raise
+        shop._server = server
+        return shop
+
+    def with_options(self, **options: Unpack[Options]) -> Self:
+        """A client with some options changed; it shares connections, token and rate limit with this one.
+
+        Args:
+            **options: ``timeout``, ``deadline``, ``retry``, ``read_only``, ``hooks``, ``rate_limit``,
+                ``concurrency``, ``read_ahead``, ``clock``.
+
+        Raises:
+            ConfigurationError: An option does not exist or is wrong.
+        """
+        session, own = tuning_changes(options)
+        tuning = attrs.evolve(self._core.tuning, **own)
+        shop = object.__new__(type(self))
+        shop._server = None
+        shop._build(self._core.session.with_config(**session), tuning)
+        return shop
+
+    @property
+    def session(self) -> Session:
+        """What sends requests; runs flows of one's own: ``shop.session.run(flow)``."""
+        return self._core.session
+
+    def responses(self) -> AbstractContextManager[list[Response]]:
+        """Collect the raw responses of calls within a ``with`` block: status, headers, bytes, attempts."""
+        return self._core.session.responses()
+
+    def close(self) -> None:
+        """Close the connections, and the sandbox if the client has one of its own."""
+        self._core.session.close()
+        if self._server is not None:
+            self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        config = self._core.session.config
+        notes = ", read-only" if config.read_only else ""
+        return f"<{type(self).__name__} {config.base_url}{notes}>"
+
+
+__all__ = ["BulkEditor"]
