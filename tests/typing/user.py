@@ -1,0 +1,79 @@
+"""How a user's own program sees the types: checked by mypy --strict and by pyright, never run."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import assert_type
+
+import bulkeditor as be
+from bulkeditor import F
+
+
+def connect() -> None:
+    shop = be.BulkEditor(base_url="https://editor.example.com", api_key="k")
+    assert_type(shop, be.BulkEditor)
+    assert_type(shop.with_options(timeout=30, deadline=120, retry=be.RetryPolicy(max_retries=6)), be.BulkEditor)
+    assert_type(be.BulkEditor.sandbox(products=10), be.BulkEditor)
+    be.BulkEditor(auth=be.auth.OAuth2(client_id="i", client_secret="s", token_url="https://t.example.com/token"))
+
+
+def products(shop: be.BulkEditor) -> None:
+    listing = shop.products.list(filter=F.vendor == "Premium Brand", fields=["id", "sku", "price"])
+    assert_type(listing, be.Pager[be.Product])
+    for product in listing:
+        assert_type(product.price, Decimal | None)
+        assert_type(product.id, str)
+        assert_type(product.tags, list[str])
+        assert_type(product.updated_at, datetime)
+    for page in listing.pages():
+        assert_type(page, be.Page[be.Product])
+        assert_type(page.items[0].sku, str)
+    assert_type(listing.first(), be.Product | None)
+    assert_type(shop.products.get("product_id_1"), be.Product)
+    report = shop.products.update(
+        [be.ProductUpdate(id="product_id_1", price="29.99"), {"id": "product_id_2", "tags": ["sale", "featured"]}]
+    )
+    assert_type(report, be.UpdateReport)
+    assert_type(report.outcomes[0], be.RowOutcome)
+    assert_type(report.failed.retry(), be.UpdateReport)
+
+
+def typing_errors(product: be.Product) -> None:
+    product.prize  # type: ignore[attr-defined]  # pyright: ignore  # noqa: B018 -- a typo must not be Any
+    product.price = Decimal(1)  # type: ignore[misc]  # pyright: ignore -- models are frozen
+
+
+def conditions() -> None:
+    assert_type(F.price < 10, be.Condition)
+    assert_type((F.vendor == "X") & ~F.tags.contains("sale"), be.Condition)
+    matches: Callable[[be.Product], bool] = (F.stock == 1).matches
+    del matches
+
+
+def jobs(shop: be.BulkEditor) -> None:
+    job = shop.bulk_jobs.create(
+        operation="update",
+        filter={"product_type": "T-Shirt"},
+        updates=be.Updates(tags=["summer-sale"], price_adjustment=be.PriceAdjustment.percentage(-20)),
+        schedule=datetime(2030, 6, 1, tzinfo=UTC),
+    )
+    assert_type(job, be.Job)
+    assert_type(shop.bulk_jobs.wait(job.id, progress=True, timeout=600), be.Job)
+
+
+async def asynchronous() -> None:
+    async with be.AsyncBulkEditor.sandbox() as shop:
+        assert_type(shop, be.AsyncBulkEditor)
+        async for product in shop.products.list(limit=50):
+            assert_type(product, be.Product)
+        assert_type(await shop.products.get("product_id_1"), be.Product)
+        assert_type(await shop.products.update([{"id": "product_id_1", "price": "1.00"}]), be.AsyncUpdateReport)
+
+
+def refused() -> None:
+    try:
+        connect()
+    except be.APIError as error:
+        assert_type(error.status, int)
+        assert_type(error.retry_after, float | None)
+        assert_type(error.field_errors, tuple[be.FieldError, ...])
