@@ -29,7 +29,7 @@ from bulkeditor.cli._screen import Column, Screen
 PERCENT = Decimal(-20)
 _SAMPLES = 5
 _PROBLEMS_SHOWN = 10
-_ENDINGS = frozenset({be.models.Event.BULK_JOB_COMPLETED, be.models.Event.BULK_JOB_FAILED})
+_ENDINGS = frozenset({be.Event.BULK_JOB_COMPLETED, be.Event.BULK_JOB_FAILED})
 
 
 @attrs.frozen(kw_only=True)

@@ -1,12 +1,13 @@
-"""Ways to make the demo fail, so that tests can prove that it notices; ``--fault`` is hidden from its help."""
+"""Ways to make the demo fail, so that tests can prove that it notices; hidden from its help."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bulkeditor.sandbox import Sandbox
+if TYPE_CHECKING:
+    from bulkeditor import Sandbox
 
 
 def _missing_webhook(sandbox: Sandbox) -> None:

@@ -12,12 +12,12 @@ from typing import ParamSpec
 
 import click
 
+import bulkeditor as be
 from bulkeditor._version import __version__
 from bulkeditor.cli._demo import run_demo
 from bulkeditor.cli._faults import FAULTS
 from bulkeditor.cli._screen import Screen
 from bulkeditor.errors import BulkEditorError, MissingExtraError
-from bulkeditor.sandbox import Sandbox
 
 P = ParamSpec("P")
 
@@ -87,6 +87,7 @@ def demo(catalogs: tuple[Path, ...], products: int, seed: int, fault: str | None
 @click.option("--documented-only", is_flag=True, help="Offer the four documented endpoints and nothing else.")
 @_plain_errors
 def sandbox(
+    *,
     port: int,
     catalogs: tuple[Path, ...],
     products: int,
@@ -128,7 +129,7 @@ def _reading(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _introduce(server: Sandbox) -> None:
+def _introduce(server: be.Sandbox) -> None:
     screen = Screen()
     screen.line(f"Bulk Product Editor sandbox · {server.products.count():,} products", bold=True)
     screen.line()

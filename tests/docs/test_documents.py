@@ -1,4 +1,4 @@
-"""Every Python block of README.md and docs/ runs as it stands; a `text` block after one is its exact output."""
+"""Every Python block of README.md and docs/ runs as it stands; a `text` block after it is its output."""
 
 import doctest
 import gc
@@ -36,7 +36,7 @@ def sandbox() -> Iterator[be.Sandbox]:
 def shop_in_the_environment(
     sandbox: be.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[None]:
-    """What a reader has after `python -m bulkeditor sandbox` and its two export lines; pages do not see each other."""
+    """What a reader has after `python -m bulkeditor sandbox` and its two export lines, fresh for a page."""
     before = sandbox.snapshot()
     monkeypatch.setenv("BULKEDITOR_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("BULKEDITOR_API_KEY", str(sandbox.api_key))
