@@ -32,11 +32,14 @@ def span(by: str | timedelta) -> timedelta:
         parts = _PART.findall(compact)
         if not parts or _PART.sub("", compact).strip():
             raise InvalidInputError(
-                f"advance: {by!r} is no duration.", hint="Use a timedelta, or text such as '3d', '90m', '1h 30m'."
+                f"advance: {by!r} is no duration.",
+                hint="Use a timedelta, or text such as '3d', '90m', '1h 30m'.",
             )
         result = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
     if result < timedelta(0):
-        raise InvalidInputError("advance: time does not run backwards.", hint="Give a duration of zero or more.")
+        raise InvalidInputError(
+            "advance: time does not run backwards.", hint="Give a duration of zero or more."
+        )
     return result
 
 
@@ -83,7 +86,9 @@ class Clock:
             InvalidInputError: ``at`` has no time zone.
         """
         if at is not None and at.tzinfo is None:
-            raise InvalidInputError("freeze: the time has no zone.", hint="Give an aware datetime, for example in UTC.")
+            raise InvalidInputError(
+                "freeze: the time has no zone.", hint="Give an aware datetime, for example in UTC."
+            )
         still = self.now_us() if at is None else to_us(at)
         with self._lock:
             self._still = still
@@ -183,7 +188,9 @@ class Timers:
 
     def add(self, due: int, lane: str, kind: str, ref: str) -> None:
         """Inside a transaction: something to do at a time."""
-        self._store.execute("INSERT INTO timers (due, lane, kind, ref) VALUES (?, ?, ?, ?)", (due, lane, kind, ref))
+        self._store.execute(
+            "INSERT INTO timers (due, lane, kind, ref) VALUES (?, ?, ?, ?)", (due, lane, kind, ref)
+        )
         # Not under self._changed: a worker holds that while it asks the store, whose lock is held here.
         self._wanted.add(lane)
         self._store.after_commit(self.wake)
@@ -219,7 +226,9 @@ class Timers:
         with self._changed:
             if self._open:
                 for lane in sorted(self._wanted - self._lanes.keys()):
-                    thread = threading.Thread(target=self._work, args=(lane,), name=f"sandbox-{lane}", daemon=True)
+                    thread = threading.Thread(
+                        target=self._work, args=(lane,), name=f"sandbox-{lane}", daemon=True
+                    )
                     self._lanes[lane] = thread
                     thread.start()
             self._changed.notify_all()
@@ -242,7 +251,10 @@ class Timers:
             return self._changed.wait_for(lambda: self._running == 0 and not self._due(), timeout)
 
     def _due(self) -> bool:
-        return self._store.value("SELECT 1 FROM timers WHERE due <= ? LIMIT 1", (self._clock.now_us(),)) is not None
+        return (
+            self._store.value("SELECT 1 FROM timers WHERE due <= ? LIMIT 1", (self._clock.now_us(),))
+            is not None
+        )
 
     def _work(self, lane: str) -> None:
         while True:

@@ -76,14 +76,16 @@ class Fault:
             names.insert(0, str(self.status))
         return " ".join([*names, "after_commit"] if self.after_commit else names)
 
-    def answer(self, request_id: str, *, tell_retry: bool) -> Answer:
+    def answer(self, request_id: str) -> Answer:
         """The answer in place of the true one."""
         status = self.status or (502 if self.html else 503)
         wait = self.retry_after if self.retry_after is not None or status != 429 else 1  # noqa: PLR2004
-        headers = (("Retry-After", str(wait)),) if wait is not None and tell_retry else ()
+        headers = (("Retry-After", str(wait)),) if wait is not None else ()
         if self.html:
             body = f"<!doctype html><html><head><title>{status}</title></head><body><h1>Bad gateway</h1></body></html>"
-            return Answer(status=status, body=body.encode(), headers=headers, content_type="text/html; charset=utf-8")
+            return Answer(
+                status=status, body=body.encode(), headers=headers, content_type="text/html; charset=utf-8"
+            )
         code = _CODES.get(status, "unavailable" if status >= 500 else "invalid_parameter")  # noqa: PLR2004
         return Refusal(status, code, f"Injected fault: {status}.", headers=headers).answer(request_id)
 
@@ -152,9 +154,13 @@ class Faults:
             InvalidInputError: The rule names neither a route, a webhook nor a job fault.
         """
         if times is not None and times < 1:
-            raise InvalidInputError(f"faults.add: times={times} would never strike.", hint="Use 1 or more, or None.")
+            raise InvalidInputError(
+                f"faults.add: times={times} would never strike.", hint="Use 1 or more, or None."
+            )
         if status is not None and not 200 <= status <= 599:  # noqa: PLR2004
-            raise InvalidInputError(f"faults.add: status={status} is no final HTTP status.", hint="Use 200 to 599.")
+            raise InvalidInputError(
+                f"faults.add: status={status} is no final HTTP status.", hint="Use 200 to 599."
+            )
         rule = Fault(
             route=route, webhook=webhook, times=times, skip=skip, status=status, latency=latency, drop=drop,
             after_commit=after_commit, truncate=truncate, html=html, repeat_page=repeat_page,
@@ -190,7 +196,15 @@ class Faults:
 
     def stalls(self, processed: int) -> bool:
         """Whether a job that has done so many rows should stop."""
-        return self._take(lambda rule: rule.job_stall is not False and processed >= int(rule.job_stall is not True and rule.job_stall)) is not None
+        return (
+            self._take(
+                lambda rule: (
+                    rule.job_stall is not False
+                    and processed >= int(rule.job_stall is not True and rule.job_stall)
+                )
+            )
+            is not None
+        )
 
     def stall_at(self) -> int | None:
         """After how many rows the next job stops, without counting it."""

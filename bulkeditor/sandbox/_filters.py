@@ -57,7 +57,9 @@ def compile_filter(value: JSON, *, operators: bool) -> Sql:
 
 def _refuse(field: str | None, message: str) -> NoReturn:
     name = None if field is None else field[:100]
-    raise Refusal(400, "invalid_filter", message, field=name, problems=[Problem(name, "invalid_filter", message)])
+    raise Refusal(
+        400, "invalid_filter", message, field=name, problems=[Problem(name, "invalid_filter", message)]
+    )
 
 
 def _joined(word: str, parts: list[Sql]) -> Sql:
@@ -300,14 +302,18 @@ class _Dotted(_Field):
         return Sql(text, (*condition.parameters, self._key), documents=True)
 
     def is_null(self) -> Sql:
-        return Sql(f"(NOT EXISTS (SELECT 1 {self._source} AND e.type <> 'null'))", (self._key,), documents=True)
+        return Sql(
+            f"(NOT EXISTS (SELECT 1 {self._source} AND e.type <> 'null'))", (self._key,), documents=True
+        )
 
     def compare(self, sign: str, operand: JSON) -> Sql:
         otherwise = "0" if sign == "=" else "NULL"
         if isinstance(operand, bool):
             if sign != "=":
                 self.refuse(sign, "text or a number")
-            return self._lookup(Sql("e.type = ?", ("true" if operand else "false",)), "'true', 'false'", otherwise="0")
+            return self._lookup(
+                Sql("e.type = ?", ("true" if operand else "false",)), "'true', 'false'", otherwise="0"
+            )
         if isinstance(operand, str):
             return self._lookup(Sql(f"e.value {sign} ?", (operand,)), "'text'", otherwise=otherwise)
         if isinstance(operand, int | Decimal):
@@ -340,5 +346,3 @@ def _field(name: str) -> _Field:
     if dot and key and column in {"custom_fields", "options"}:
         return _Dotted(name, column, key)
     return _refuse(name, f"{name[:100]!r} is no field to filter by.")
-
-

@@ -96,7 +96,11 @@ class OAuthRefusal(Refusal):
 
 def invalid_parameter(field: str, message: str) -> Refusal:
     return Refusal(
-        400, "invalid_parameter", message, field=field, problems=[Problem(field, "invalid_parameter", message)]
+        400,
+        "invalid_parameter",
+        message,
+        field=field,
+        problems=[Problem(field, "invalid_parameter", message)],
     )
 
 
@@ -163,6 +167,9 @@ class Call:
     fault: Fault | None = None
     effects: list[Effect] = attrs.field(factory=list[Effect])
     replayed: bool = False
+    # Added to whatever the answer turns out to be.
+    headers_out: tuple[tuple[str, str], ...] = ()
+    idempotency_key: str | None = None
 
     @property
     def caller(self) -> Credential:
@@ -174,6 +181,7 @@ class Call:
             raise missing_scope(scope)
 
     def json(self) -> JSON:
+        # The documented samples of curl name no content type, so its absence means JSON.
         kind = self.headers.get("content-type", JSON_TYPE).partition(";")[0].strip().lower()
         if kind != JSON_TYPE and not kind.endswith("+json"):
             raise Refusal(400, "invalid_json", f"Content-Type must be {JSON_TYPE}, not {kind[:100]!r}.")
@@ -190,7 +198,9 @@ class Call:
         if not isinstance(value, dict):
             raise validation_failed([Problem(None, "invalid_type", "The body must be a JSON object")])
         unknown = [
-            Problem(key[:100], "unknown_field", "This field is not known here") for key in value if key not in allowed
+            Problem(key[:100], "unknown_field", "This field is not known here")
+            for key in value
+            if key not in allowed
         ]
         if unknown:
             raise validation_failed(unknown[:50])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bulkeditor.errors import InvalidInputError
@@ -57,9 +57,8 @@ class Inventory:
         with self._store.transaction():
             self._store.executemany("INSERT INTO locations VALUES (?, ?, ?, ?)", rows)
 
-    def stock_up(self, levels: Iterable[tuple[int, Mapping[str, int]]], now: int) -> None:
-        """Give every loaded product its levels: those that the catalog names, all else at the default location."""
-        index = {ident: idx for idx, ident, _, _ in self._locations()}
+    def stock_up(self, now: int) -> None:
+        """Give every loaded product its levels: those in the table loaded_levels, all else at the default location."""
         default = self.default
         with self._store.transaction():
             self._store.execute(
@@ -69,14 +68,9 @@ class Inventory:
                 "FROM products p CROSS JOIN locations l",
                 (default, now),
             )
-            self._store.executemany(
-                "UPDATE levels SET on_hand = ?3 WHERE ord = ?1 AND idx = ?2",
-                (
-                    (ordinal, index[name], count)
-                    for ordinal, known in levels
-                    for name, count in known.items()
-                    if name in index
-                ),
+            self._store.execute(
+                "UPDATE levels SET on_hand = k.count FROM loaded_levels k JOIN locations l ON l.id = k.location "
+                "WHERE levels.ord = k.ord AND levels.idx = l.idx"
             )
             # Where the catalog's levels and quantity disagree, the quantity is what was listed: the default location
             # makes up the difference.
@@ -108,7 +102,8 @@ class Inventory:
     def locations(self) -> list[Doc]:
         """All locations, the default one first."""
         return [
-            {"id": ident, "name": name, "sync_enabled": bool(synced)} for _, ident, name, synced in self._locations()
+            {"id": ident, "name": name, "sync_enabled": bool(synced)}
+            for _, ident, name, synced in self._locations()
         ]
 
     def levels(self, query: Mapping[str, str], limit: int, start: int) -> tuple[list[Doc], int]:
@@ -156,7 +151,11 @@ class Inventory:
         field = "delta" if relative else "on_hand"
         count = row.get(field)
         if isinstance(count, bool) or not isinstance(count, int):
-            problems.append(Problem(field, "required" if count is None else "invalid_type", f"{field} must be a whole number"))
+            problems.append(
+                Problem(
+                    field, "required" if count is None else "invalid_type", f"{field} must be a whole number"
+                )
+            )
         elif abs(count) > QUANTITY_LIMIT:
             problems.append(Problem(field, "too_large", f"{field} is beyond ±{QUANTITY_LIMIT:,}"))
         if target is None or problems or not isinstance(count, int):
@@ -176,11 +175,16 @@ class Inventory:
         )
         return _result(row, changed, "updated", [], _level(changed)), effect
 
+    def refused(self, row: Doc, problems: Sequence[Problem]) -> Doc:
+        """The result of a row that is wrong in itself."""
+        return _result(row, None, "failed", problems, None)
+
     def _apply(self, target: Any, on_hand: int) -> Any:
         now = self._clock.now_us()
         ordinal, index = target[6], target[7]
         self._store.execute(
-            "UPDATE levels SET on_hand = ?, updated_at = ? WHERE ord = ? AND idx = ?", (on_hand, now, ordinal, index)
+            "UPDATE levels SET on_hand = ?, updated_at = ? WHERE ord = ? AND idx = ?",
+            (on_hand, now, ordinal, index),
         )
         _, doc = self._products.at(ordinal)
         if target[8]:
@@ -216,11 +220,15 @@ class Inventory:
         if problems:
             return None, problems
         column = "p.id" if by == "product_id" else "p.sku"
-        found = self._store.rows(f"SELECT {_LEVEL} {_FROM} WHERE {column} = ? AND l.id = ? LIMIT 2", (name, location))
+        found = self._store.rows(
+            f"SELECT {_LEVEL} {_FROM} WHERE {column} = ? AND l.id = ? LIMIT 2", (name, location)
+        )
         if len(found) == 1:
             return found[0], []
         if found:
-            return None, [Problem("sku", "ambiguous", "Several products have this SKU; name one by product_id")]
+            return None, [
+                Problem("sku", "ambiguous", "Several products have this SKU; name one by product_id")
+            ]
         if self._store.row("SELECT 1 FROM locations WHERE id = ?", (location,)) is None:
             return None, [Problem("location_id", "not_found", "There is no location with this id")]
         return None, [Problem(by, "not_found", f"There is no product with this {by}")]

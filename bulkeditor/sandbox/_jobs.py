@@ -99,7 +99,8 @@ class Jobs:
         """One page of jobs, newest first, and how many there are."""
         where, parameters = ("", ()) if status is None else ("WHERE status = ?", (status,))
         rows = self._store.rows(
-            f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY num DESC LIMIT ? OFFSET ?", (*parameters, limit, start)
+            f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY num DESC LIMIT ? OFFSET ?",
+            (*parameters, limit, start),
         )
         total = self._store.value(f"SELECT count(*) FROM jobs {where}", parameters)
         return [self.show(row) for row in rows], int(total)
@@ -145,7 +146,9 @@ class Jobs:
             "progress": round(share, 4) if fraction else int(share * 100),
             "total_products": total,
             "processed_products": processed,
-            "errors": self.errors(row[1], _LISTED_ERRORS, 0)[0] if self._readings.job_errors == "list" else row[13],
+            "errors": self.errors(row[1], _LISTED_ERRORS, 0)[0]
+            if self._readings.job_errors == "list"
+            else row[13],
             "started_at": time_text(row[7]),
             "completed_at": time_text(row[8]),
             "filter": decode_doc(row[3]),
@@ -166,7 +169,9 @@ class Jobs:
 
     def _select(self, number: int, filter_: Doc) -> None:
         where = self._where(filter_)
-        self._store.execute(f"INSERT INTO job_targets SELECT {number}, p.ord {select(where)}", where.parameters)
+        self._store.execute(
+            f"INSERT INTO job_targets SELECT {number}, p.ord {select(where)}", where.parameters
+        )
 
     def _run(self, ident: str) -> None:
         with self._store.transaction():
@@ -202,9 +207,11 @@ class Jobs:
                 if self._faults.stalls(row[11]):
                     self._store.execute("UPDATE jobs SET stalled = 1 WHERE num = ?", (row[0],))
                     return
-                limit = min(limit, max(1, stall_at - row[11]))
+                if stall_at > row[11]:
+                    limit = min(limit, stall_at - row[11])
             targets = self._store.rows(
-                "SELECT ord FROM job_targets WHERE job = ? AND ord > ? ORDER BY ord LIMIT ?", (row[0], row[14], limit)
+                "SELECT ord FROM job_targets WHERE job = ? AND ord > ? ORDER BY ord LIMIT ?",
+                (row[0], row[14], limit),
             )
             failed = self._work(row, [target[0] for target in targets])
             processed = row[11] + len(targets)
@@ -262,7 +269,9 @@ class Jobs:
     def _finish(self, row: Any) -> None:
         now = self._clock.now_us()
         status = "failed" if row[10] and row[13] == row[10] else "completed"
-        self._store.execute("UPDATE jobs SET status = ?, completed_at = ? WHERE num = ?", (status, now, row[0]))
+        self._store.execute(
+            "UPDATE jobs SET status = ?, completed_at = ? WHERE num = ?", (status, now, row[0])
+        )
         self._store.execute("DELETE FROM job_targets WHERE job = ?", (row[0],))
         seconds = Decimal(now - row[7]) / MICROSECONDS
         data: Doc = {
@@ -293,12 +302,13 @@ def adjusted(price: JSON, adjustment: Doc) -> Decimal | Problem:
     with localcontext() as context:
         context.prec = 60
         old = Decimal(price)
-        new = old * (100 + Decimal(value)) / 100 if adjustment["type"] == "percentage" else old + Decimal(value)
+        new = (
+            old * (100 + Decimal(value)) / 100 if adjustment["type"] == "percentage" else old + Decimal(value)
+        )
+        if new < 0:
+            return Problem("price", "negative", "Price must be positive")
         places = min(MONEY_SCALE, max(2, decimals(old)))
         new = new.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
-    if new < 0:
-        return Problem("price", "negative", "Price must be positive")
     if new >= MONEY_LIMIT:
         return Problem("price", "too_large", f"The price would reach {MONEY_LIMIT:,f}")
-    # A small negative amount may round to a zero with a sign.
-    return abs(new)
+    return new

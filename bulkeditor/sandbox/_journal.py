@@ -14,9 +14,7 @@ from bulkeditor.sandbox._json import decode_doc, encode_text
 from bulkeditor.sandbox._rows import from_us
 from bulkeditor.sandbox._store import Store
 
-_COLUMNS: Final = (
-    "num, at, origin, request_id, method, path, route, status, idempotency_key, replayed, fault, effects, credential"
-)
+_COLUMNS: Final = "num, at, origin, request_id, method, path, route, status, idempotency_key, replayed, fault, effects, credential"
 _CHUNK: Final = 500
 
 
@@ -80,7 +78,9 @@ class Journal(Sequence[JournalEntry]):
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(size))]
         position = index + size if index < 0 else index
-        row = self._store.row(f"SELECT {_COLUMNS} FROM journal ORDER BY num LIMIT 1 OFFSET ?", (max(position, 0),))
+        row = self._store.row(
+            f"SELECT {_COLUMNS} FROM journal ORDER BY num LIMIT 1 OFFSET ?", (max(position, 0),)
+        )
         if row is None or position < 0:
             raise IndexError(f"journal: no entry {index}; it has {size}")
         return _entry(row)

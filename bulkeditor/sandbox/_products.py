@@ -65,7 +65,10 @@ class Products:
         try:
             self._store.executemany(
                 _INSERT,
-                [columns(n, doc, _moment(doc, "created_at", now), _moment(doc, "updated_at", now)) for n, doc in docs],
+                [
+                    columns(n, doc, _moment(doc, "created_at", now), _moment(doc, "updated_at", now))
+                    for n, doc in docs
+                ],
             )
         except sqlite3.Error as error:
             raise InvalidInputError(
@@ -125,7 +128,9 @@ class Products:
         with self._store.lock:
             ordinals = self.ordinals(where)
             size = len(ordinals)
-            return self.documents([ordinals[(shift + i) % size] for i in range(start, min(start + length, size))])
+            return self.documents(
+                [ordinals[(shift + i) % size] for i in range(start, min(start + length, size))]
+            )
 
     def documents(self, ordinals: Iterable[int]) -> list[str]:
         """Documents of these ordinals, in the order given."""

@@ -95,7 +95,8 @@ class Readings:
             # first_page=0 reads as naturally as "0".
             if str(value) not in choices:
                 raise InvalidInputError(
-                    f"readings[{name!r}]: {value!r} is no reading.", hint=f"Choose one of: {', '.join(choices)}."
+                    f"readings[{name!r}]: {value!r} is no reading.",
+                    hint=f"Choose one of: {', '.join(choices)}.",
                 )
             values[name] = str(value)
         if not completions:

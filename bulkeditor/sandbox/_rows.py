@@ -18,6 +18,9 @@ FIELDS: Final = (
     "updated_at",
 )  # fmt: skip
 
+# Parts of a catalog row that are kept elsewhere, or spread over the document.
+_NOT_STORED: Final = frozenset({"extra", "levels", "analytics"})
+
 MONEY_SCALE: Final = 6
 MONEY_LIMIT: Final = Decimal(10) ** 12
 QUANTITY_LIMIT: Final = 10**12
@@ -120,7 +123,7 @@ def new_doc(values: Mapping[str, JSON], ident: str, now: str) -> Doc:
         "options": values.get("options") or {},
         "barcode": values.get("barcode"),
         "created_at": values.get("created_at") or now,
-        "updated_at": values.get("updated_at") or now,
+        "updated_at": values.get("updated_at") or values.get("created_at") or now,
     }
     for name, value in values.items():
         if name not in doc:
@@ -130,7 +133,9 @@ def new_doc(values: Mapping[str, JSON], ident: str, now: str) -> Doc:
 
 def loaded_doc(row: Mapping[str, Any], number: int, now: str) -> Doc:
     """The document of a catalog row, whose money may be text and whose times may be datetimes."""
-    values: Doc = {name: _loaded(value) for name, value in row.items()}
+    values: Doc = {name: _loaded(value) for name, value in row.items() if name not in _NOT_STORED}
+    for name, value in (row.get("extra") or {}).items():
+        values.setdefault(name, value)
     for name in MONEY:
         values[name] = _loaded_money(values.get(name), name, number)
     return new_doc(values, str(row.get("id") or f"product_id_{number}"), now)

@@ -204,7 +204,8 @@ class Store:
     def _require_open(self) -> None:
         if self.closed:
             raise ConfigurationError(
-                "This sandbox is closed and its data is gone.", hint="Read journal and products inside the with block."
+                "This sandbox is closed and its data is gone.",
+                hint="Read journal and products inside the with block.",
             )
 
 

@@ -103,7 +103,9 @@ def _money(name: str, value: JSON) -> _Outcome:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return Problem(name, "invalid_type", f"{name} must be a number or null")
     if value < 0:
-        return Problem(name, "negative", PRICE_POSITIVE if name == "price" else f"{name} must not be negative")
+        return Problem(
+            name, "negative", PRICE_POSITIVE if name == "price" else f"{name} must not be negative"
+        )
     if value >= MONEY_LIMIT:
         return Problem(name, "too_large", f"{name} must be below {MONEY_LIMIT:,f}")
     if isinstance(value, Decimal):
@@ -153,7 +155,9 @@ def _custom_fields(name: str, value: JSON) -> _Outcome:
         return Problem(name, "too_many", f"at most {MAX_ENTRIES} custom fields are allowed")
     for key, item in value.items():
         if not key or len(key) > MAX_TAG_LENGTH:
-            return Problem(name, "invalid_value", f"a custom field's name has 1 to {MAX_TAG_LENGTH} characters")
+            return Problem(
+                name, "invalid_value", f"a custom field's name has 1 to {MAX_TAG_LENGTH} characters"
+            )
         if isinstance(item, str) and (bad := _bad_text(f"{name}.{key}", item)):
             return bad
     return (value,)

@@ -80,7 +80,8 @@ class Webhooks:
         """Write some columns."""
         names = ", ".join(f"{name} = ?" for name in values)
         self._store.execute(
-            f"UPDATE webhooks SET {names}, updated_at = ? WHERE id = ?", (*values.values(), self._clock.now_us(), ident)
+            f"UPDATE webhooks SET {names}, updated_at = ? WHERE id = ?",
+            (*values.values(), self._clock.now_us(), ident),
         )
 
     def rotate(self, ident: str, secret: str | None, overlap: int) -> None:
@@ -105,7 +106,9 @@ class Webhooks:
         self._store.execute("DELETE FROM deliveries WHERE webhook = ?", (ident,))
         self._store.execute("DELETE FROM webhooks WHERE id = ?", (ident,))
 
-    def subscribe(self, endpoint: str, events: Sequence[str] = EVENTS, *, secret: str | None = None) -> tuple[str, str]:
+    def subscribe(
+        self, endpoint: str, events: Sequence[str] = EVENTS, *, secret: str | None = None
+    ) -> tuple[str, str]:
         """Add a subscription without HTTP, as the product's settings page would.
 
         Args:
@@ -156,7 +159,8 @@ class Webhooks:
         now = self._clock.now_us()
         self._timers.remove("delivery", delivery)
         self._store.execute(
-            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = ? WHERE id = ?", (now, delivery)
+            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = ? WHERE id = ?",
+            (now, delivery),
         )
         self._timers.add(now, _lane(self.row(webhook)[7]), "delivery", delivery)
 
@@ -171,7 +175,9 @@ class Webhooks:
 
     def delivery(self, webhook: str, ident: str) -> Doc | None:
         """One delivery."""
-        row = self._store.row(f"SELECT {_DELIVERY} FROM deliveries WHERE webhook = ? AND id = ?", (webhook, ident))
+        row = self._store.row(
+            f"SELECT {_DELIVERY} FROM deliveries WHERE webhook = ? AND id = ?", (webhook, ident)
+        )
         return None if row is None else _delivery(row)
 
     # Delivering
@@ -236,9 +242,7 @@ class Webhooks:
             )
 
 
-_DELIVERY: Final = (
-    "id, webhook, event, status, attempts, response_status, created_at, delivered_at, next_attempt_at, payload"
-)
+_DELIVERY: Final = "id, webhook, event, status, attempts, response_status, created_at, delivered_at, next_attempt_at, payload"
 
 
 def _delivery(row: Any) -> Doc:

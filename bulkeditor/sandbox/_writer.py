@@ -36,7 +36,9 @@ class Writer:
         self._inventory.new_product(ordinal, quantity)
         if self._webhooks.wanted("product.created"):
             product = self._shown(doc)
-            self._webhooks.emit("product.created", {"product_id": ident, "sku": doc["sku"], "product": product})
+            self._webhooks.emit(
+                "product.created", {"product_id": ident, "sku": doc["sku"], "product": product}
+            )
         return doc
 
     def update(self, ordinal: int, doc: Doc, values: Mapping[str, JSON]) -> tuple[Doc, Doc]:
@@ -58,7 +60,9 @@ class Writer:
             self._inventory.move_default(ordinal, doc, new - old)
         if self._webhooks.wanted("product.updated"):
             changes = self._shown(after)
-            self._webhooks.emit("product.updated", {"product_id": doc["id"], "sku": doc["sku"], "changes": changes})
+            self._webhooks.emit(
+                "product.updated", {"product_id": doc["id"], "sku": doc["sku"], "changes": changes}
+            )
         return before, after
 
     def delete(self, ordinal: int, doc: Doc) -> None:
