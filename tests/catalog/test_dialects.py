@@ -132,6 +132,21 @@ def test_windows_1252_is_read_and_reported(opened: Opened) -> None:
     assert [(note.code, note.line) for note in report.notes] == [("cp1252", 2)]
 
 
+def test_text_that_was_damaged_before_is_reported(opened: Opened) -> None:
+    rows, report = read(opened(HEADER + "a,Caf\ufffd,,,,,s-1,1,1\n"))
+    assert rows[0].title == "Caf\ufffd"
+    assert [(note.code, note.line) for note in report.notes] == [("replaced", 2)]
+    assert report.encoding == "utf-8"
+
+
+def test_product_metafields_are_inherited_and_variant_metafields_are_not(opened: Opened) -> None:
+    header = (
+        "Handle,Title,SKU,Price,Fit (product.metafields.custom.fit),Cut (variant.metafields.custom.cut)\n"
+    )
+    _, second = read(opened(header + "a,A,s-1,1,slim,x\na,,s-2,1,,\n"))[0]
+    assert second.extra == {"Fit (product.metafields.custom.fit)": "slim"}
+
+
 def test_nul_bytes_are_left_out_and_reported(opened: Opened) -> None:
     rows, report = read(opened((HEADER + "a,A\x00B,,,,,s\x00-1,1,1\n").encode() + b"\x00" * 500))
     assert [(row.title, row.sku) for row in rows] == [("AB", "s-1")]
@@ -226,6 +241,21 @@ def test_image_rows_and_images_of_nothing(opened: Opened) -> None:
     ]
     assert report.image_rows == 2
     assert [(s.code, s.line) for s in report.skipped] == [("image_without_product", 5)]
+
+
+def test_images_of_a_row_that_cannot_be_read_go_to_the_next_one(opened: Opened) -> None:
+    rows, report = read(
+        opened(
+            "Handle,Title,Variant SKU,Variant Price,Image Src\n"
+            "a,A,s-1,cheap,https://x/1.jpg\n"
+            "a,,,,https://x/2.jpg\n"
+            "a,,s-2,1,\n"
+        )
+    )
+    assert [(row.sku, row.title, row.extra) for row in rows] == [
+        ("s-2", "A", {"images": [{"image_src": "https://x/2.jpg"}]})
+    ]
+    assert (report.problem_rows, report.image_rows) == (1, 1)
 
 
 @pytest.mark.parametrize(

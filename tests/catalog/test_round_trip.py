@@ -62,9 +62,10 @@ EXTRA = st.dictionaries(
 ROW = st.builds(
     CatalogRow,
     sku=FILLED,
-    title=FILLED,
+    # Few handles, titles and vendors, so that variants agree and disagree with their first row.
+    title=st.sampled_from(["Tee", "Cup"]) | FILLED,
     handle=st.sampled_from(["shirt", "mug", "=handle"]) | st.none() | NASTY,
-    vendor=st.none() | NASTY,
+    vendor=st.sampled_from(["Acme", "Beta"]) | st.none() | NASTY,
     product_type=st.none() | NASTY,
     category=st.none() | NASTY,
     status=st.sampled_from(["active", "draft", "archived"]),
@@ -247,6 +248,23 @@ def test_variants_leave_out_what_they_share(tmp_path: Path) -> None:
         "",
     ]
     assert list(read_catalog(path)) == rows
+
+
+def test_a_row_with_a_title_of_its_own_is_what_the_next_ones_inherit_from(tmp_path: Path) -> None:
+    rows = [
+        CatalogRow(sku=str(number), handle="h", title=title, vendor=vendor, tags=tags, price=Decimal(1))
+        for number, (title, vendor, tags) in enumerate(
+            [
+                ("A", "V", ["x"]),
+                ("B", "W", []),
+                ("B", "V", ["x"]),
+                ("B", None, []),
+                ("A", "V", []),
+                ("A", "W", ["x"]),
+            ]
+        )
+    ]
+    assert csv_round_trip(rows, tmp_path) == rows
 
 
 def test_the_generated_catalog_survives_both_formats(tmp_path: Path) -> None:
