@@ -81,8 +81,8 @@ if TYPE_CHECKING:
         Status,
         Updates,
         Webhook,
-        validate_product,
     )
+    from bulkeditor.models.validation import validate_product
     from bulkeditor.query import Condition, F
     from bulkeditor.sandbox import Sandbox
 
@@ -150,8 +150,8 @@ _HOMES = {
         "Status",
         "Updates",
         "Webhook",
-        "validate_product",
     ),
+    "bulkeditor.models.validation": ("validate_product",),
     "bulkeditor.query": ("Condition", "F"),
     "bulkeditor.sandbox": ("Sandbox",),
 }
