@@ -1,6 +1,7 @@
 """The HTTP kernel: requests and responses, drivers, retries, limits, credentials, redaction, hooks.
 
-Names are loaded when they are first used: httpx is imported by the sessions only, tenacity by the first call that fails.
+Names are loaded when they are first used: httpx is imported by the sessions only, tenacity by the first call
+that fails.
 """
 
 from __future__ import annotations

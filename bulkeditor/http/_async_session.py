@@ -5,31 +5,21 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import EllipsisType, TracebackType
-from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
-import httpcore
 import httpx
 
-from bulkeditor.errors import BulkEditorError, ConfigurationError
+from bulkeditor.errors import BulkEditorError
 from bulkeditor.http._config import SessionConfig
 from bulkeditor.http._facts import ServerFacts
-from bulkeditor.http._kernel import (
-    Call,
-    Credential,
-    Kernel,
-    Sharing,
-    closed_error,
-    dated,
-    given_up,
-    no_connection,
-    same_pipe,
-)
+from bulkeditor.http._guard import Sending, sending
+from bulkeditor.http._kernel import Kernel
 from bulkeditor.http._limiter import Limiter
-from bulkeditor.http._network import Sending, loop_client, sending
+from bulkeditor.http._pipes import LoopPipe, Outcome, discard
+from bulkeditor.http._state import Call, Credential, closed_error, dated, given_up, no_connection, same_pipe
 from bulkeditor.http._types import Exchange, Request, Response, Sleep
 from bulkeditor.http._wire import FAILURES, TooLargeError, Wire, failure, too_large
 from bulkeditor.http.auth import Auth, Token
@@ -38,112 +28,25 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 T = TypeVar("T")
-Outcome = Response | BulkEditorError
-# How long aclose() lets abandoned attempts end by themselves; over our own transport they take a few turns of the loop.
-_GRACE: Final = 1.0
-
-
-class _Pipe:
-    """An httpx client, who uses it, and what it is sending; bound to the event loop of its first call."""
-
-    def __init__(self, config: SessionConfig) -> None:
-        self.sharing = Sharing()
-        self.client, self.owned, self.own_transport = _client(config)
-        self.loop: asyncio.AbstractEventLoop | None = None
-        # Our own gate: httpcore's pool can lose a slot when waiting for one times out or is cancelled.
-        self.gate = asyncio.Semaphore(config.max_connections) if config.http_client is None else None
-        self.attempts: dict[asyncio.Task[Outcome], Sending] = {}
-        self.renewals: set[asyncio.Task[Token]] = set()
-
-    def bind(self) -> None:
-        """Check that this is the loop the connections live in.
-
-        Raises:
-            ConfigurationError: It is another one.
-        """
-        loop = asyncio.get_running_loop()
-        if self.loop is None:
-            self.loop = loop
-        elif self.loop is not loop:
-            state = "an event loop that is closed" if self.loop.is_closed() else "another event loop"
-            raise ConfigurationError(
-                f"This client's connections belong to {state}.",
-                hint="Make one client for each event loop (asyncio.run() starts a new one), inside it, with async with.",
-            )
-
-    def start(self, attempt: asyncio.Task[Outcome], state: Sending) -> None:
-        state.task = attempt
-        self.attempts[attempt] = state
-        attempt.add_done_callback(self._ended)
-
-    def _ended(self, attempt: asyncio.Task[Outcome]) -> None:
-        state = self.attempts.pop(attempt)
-        if self.gate is not None:
-            self.gate.release()
-        if state.abandoned:
-            _discard(attempt)
-
-    async def aclose(self) -> None:
-        tasks: set[asyncio.Task[Any]] = {*self.attempts, *self.renewals}
-        for state in list(self.attempts.values()):
-            state.abandon()
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=_GRACE)
-            # A transport of the caller's that hangs: the pool below it is not ours, and not used any more.
-            for task in pending:
-                task.cancel()
-            if pending:
-                await asyncio.wait(pending)
-        if self.owned:
-            await self.client.aclose()
-
-    def __del__(self) -> None:
-        # Nothing is closed here: that takes a loop, and there may be none. The warning says where to do it.
-        sharing: Sharing | None = getattr(self, "sharing", None)
-        if sharing is not None and sharing.used and not sharing.closed:
-            warnings.warn(
-                "an async client was dropped without aclose()", ResourceWarning, stacklevel=2, source=self
-            )
-
-
-def _client(config: SessionConfig) -> tuple[httpx.AsyncClient, bool, bool]:
-    if config.http_client is not None:
-        if not isinstance(config.http_client, httpx.AsyncClient):
-            raise ConfigurationError("http_client must be an httpx.AsyncClient for the async client.")
-        return config.http_client, False, False
-    if config.transport is not None:
-        if not isinstance(config.transport, httpx.AsyncBaseTransport):
-            raise ConfigurationError("transport must be an httpx.AsyncBaseTransport for the async client.")
-        # Never closed by us: httpx would close the caller's transport with it.
-        return httpx.AsyncClient(transport=config.transport), False, False
-    return loop_client(config), True, True
-
-
-def _discard(attempt: asyncio.Task[Outcome]) -> None:
-    """Look at the result of an attempt that nobody waits for, so that asyncio does not complain; drop its file."""
-    if attempt.cancelled() or attempt.exception() is not None:
-        return
-    outcome = attempt.result()
-    if isinstance(outcome, Response) and outcome.file is not None:
-        outcome.file.close()
 
 
 class AsyncSession:
     """Drives exchanges on the running event loop: sends, waits, repeats, and hands answers to the flow.
 
-    It belongs to the loop of its first call. A cancelled call lets go of its connection without harm to the pool.
+    It belongs to the loop of its first call. A cancelled call lets go of its connection without harm to the
+    pool.
 
     Args:
         config: All settings.
     """
 
     def __init__(self, config: SessionConfig) -> None:
-        pipe = _Pipe(config)
+        pipe = LoopPipe(config)
         self._set_up(
             Kernel(config, pipe.sharing, Credential(Limiter(config.rate_limit)), ServerFacts()), pipe
         )
 
-    def _set_up(self, kernel: Kernel, pipe: _Pipe) -> None:
+    def _set_up(self, kernel: Kernel, pipe: LoopPipe) -> None:
         self._kernel = kernel
         self._pipe = pipe
         self._clock = kernel.config.clock
@@ -165,8 +68,8 @@ class AsyncSession:
         """A session with other settings over the same connections, limiter, token and facts.
 
         A change of ``auth`` gets its own limiter and token, one of ``base_url`` its own facts too, one of
-        ``http_client``, ``transport``, ``ssl_context`` or ``max_connections`` its own connections. The connections
-        close with the last session that uses them.
+        ``http_client``, ``transport``, ``ssl_context`` or ``max_connections`` its own connections. The
+        connections close with the last session that uses them.
 
         Args:
             changes: Settings of :class:`SessionConfig` by name.
@@ -177,17 +80,18 @@ class AsyncSession:
         if self._closed:
             raise closed_error()
         config = self.config.evolve(**changes)
-        pipe = self._pipe if same_pipe(config, self.config) else _Pipe(config)
+        pipe = self._pipe if same_pipe(config, self.config) else LoopPipe(config)
         other = type(self).__new__(type(self))
         other._set_up(self._kernel.vary(config, pipe.sharing), pipe)  # noqa: SLF001 - of the same class
         return other
 
     @contextmanager
-    def responses(self) -> Iterator[list[Response]]:
-        """Collect every :class:`Response` of the calls within the block, refusals and those of its tasks included.
+    def responses(self) -> Generator[list[Response]]:
+        """Collect every :class:`Response` of the calls within the block, its tasks and refusals included.
 
         Yields:
-            The list; it grows as answers come. The last answer of each request is in it, not those that were repeated.
+            The list; it grows as answers come. The last answer of each request is in it, not those that were
+            repeated.
         """
         with self._kernel.capturing() as collected:
             yield collected
@@ -215,7 +119,7 @@ class AsyncSession:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config.base_url!r}{', closed' if self._closed else ''})"
 
-    async def run(self, flow: Exchange[T], *, deadline: float | None | EllipsisType = ...) -> T:
+    async def run(self, flow: Exchange[T], *, deadline: float | EllipsisType | None = ...) -> T:
         """Drive one exchange to its end.
 
         Args:
@@ -306,7 +210,7 @@ class AsyncSession:
                 return outcome
 
     async def _send(self, call: Call, request: Request) -> Outcome:
-        """One attempt, in a task of its own: the caller's cancellation lets go of it instead of breaking it off."""
+        """One attempt, in a task of its own, so that cancelling the caller does not break it off."""
         pipe = self._pipe
         if pipe.sharing.closed:
             raise closed_error()
@@ -334,7 +238,7 @@ class AsyncSession:
             self._let_go(attempt, state)
             raise
 
-    async def _admitted(self, timeout: float) -> bool:
+    async def _admitted(self, timeout: float) -> bool:  # noqa: ASYNC109 - part of a limit, see the body
         gate = self._pipe.gate
         if gate is None:
             return True
@@ -350,9 +254,15 @@ class AsyncSession:
     def _let_go(attempt: asyncio.Task[Outcome], state: Sending) -> None:
         state.abandon()
         if attempt.done():
-            _discard(attempt)
+            discard(attempt)
 
-    async def _exchange(self, call: Call, request: httpx.Request, timeout: float, state: Sending) -> Outcome:
+    async def _exchange(
+        self,
+        call: Call,
+        request: httpx.Request,
+        timeout: float,  # noqa: ASYNC109 - only named in the error's text
+        state: Sending,
+    ) -> Outcome:
         sending.set(state)  # in this task's own context
         started = time.perf_counter()
         status = 0
@@ -378,8 +288,7 @@ class AsyncSession:
         sink = self._wire.sink(request, answer)
         try:
             async for chunk in answer.aiter_bytes():
-                if state.abandoned:
-                    raise httpcore.ReadError("the call was given up")
+                state.check()
                 sink.write(chunk)
         except BaseException:
             sink.close()
@@ -397,7 +306,7 @@ class AsyncSession:
         return auth.sign(call.request, token)
 
     async def _fresh(self, auth: Auth, call: Call) -> Token:
-        """A token that is neither stale nor the one just refused; fetched by one task, for which all others wait."""
+        """A token that is neither stale nor the one just refused; one task fetches it for all."""
         credential = self._kernel.credential
         renewal = credential.renewal
         if renewal is None:

@@ -25,7 +25,7 @@ _MIB: Final = 1 << 20
 
 
 def _base_url(value: str) -> str:
-    parts = urlsplit(value.strip()) if isinstance(value, str) else urlsplit("")
+    parts = urlsplit(value.strip())
     try:
         known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
@@ -46,7 +46,7 @@ def _base_url(value: str) -> str:
     return value.strip().rstrip("/")
 
 
-def _positive(instance: SessionConfig, attribute: attrs.Attribute[Any], value: float | None) -> None:
+def _positive(_instance: SessionConfig, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None and attribute.name == "deadline":
         return
     if (
@@ -58,7 +58,7 @@ def _positive(instance: SessionConfig, attribute: attrs.Attribute[Any], value: f
         raise ConfigurationError(f"{attribute.name} must be a number of seconds above 0, not {value!r}.")
 
 
-def _count(instance: SessionConfig, attribute: attrs.Attribute[Any], value: int) -> None:
+def _count(_instance: SessionConfig, attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{attribute.name} must be a whole number above 0, not {value!r}.")
 
@@ -81,8 +81,8 @@ class SessionConfig:
         auth: The credential; None sends none.
         timeout: Seconds for each wait within one attempt: connecting, each read, each write.
         deadline: Seconds for a whole call: its repeats, its sleeps and the bodies included. None = no limit.
-            With ``http_client=`` or ``transport=`` of your own it holds between attempts and shortens their timeouts, but cannot
-            cut a body that drips in the blocking session.
+            With ``http_client=`` or ``transport=`` of your own it holds between attempts and shortens their
+            timeouts, but cannot cut a body that drips in the blocking session.
         retry: When failed requests are repeated.
         read_only: Refuse writes before anything is sent.
         hooks: Callables told about requests, answers, repeats and errors.
@@ -90,12 +90,13 @@ class SessionConfig:
         user_agent: Put in front of the library's own.
         clock: The time; tests put an InstantClock here.
         max_connections: Connections open at once.
-        max_body_bytes: An answer larger than this is refused instead of filling the memory (decompressed bytes);
-            ``spool=True`` requests are exempt.
+        max_body_bytes: An answer larger than this is refused instead of filling the memory (decompressed
+            bytes); ``spool=True`` requests are exempt.
         ssl_context: For servers with certificates of their own; the shared default otherwise.
-        transport: An httpx transport to send through, blocking or async to fit the session; the caller closes it.
-        http_client: An httpx client to send through, blocking or async to fit the session; the caller closes it. Its
-            own auth, headers and cookies are not used; its event hooks, proxies and transports are.
+        transport: An httpx transport to send through, blocking or async to fit the session; the caller closes
+            it.
+        http_client: An httpx client to send through, blocking or async to fit the session; the caller closes
+            it. Its own auth, headers and cookies are not used; its event hooks, proxies and transports are.
 
     Raises:
         ConfigurationError: A value cannot work; the text names it.

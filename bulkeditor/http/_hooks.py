@@ -1,4 +1,7 @@
-"""Hooks: one mechanism that feeds logging, metrics and tracing. Events never carry a credential, a body or a query."""
+"""Hooks: one mechanism that feeds logging, metrics and tracing.
+
+Events never carry a credential, a body or a query.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,8 @@ class RetryEvent:
         path: Path without the query.
         attempt: The attempt that failed; 1 for the first.
         wait: Seconds until the next one.
-        reason: ``network_error``, ``timeout``, ``rate_limit``, ``server_error``, ``in_progress`` or ``unauthenticated``.
+        reason: ``network_error``, ``timeout``, ``rate_limit``, ``server_error``, ``in_progress`` or
+            ``unauthenticated``.
         status: HTTP status, when there was an answer.
     """
 
@@ -112,18 +116,18 @@ class Hooks:
         on_error: Called with an :class:`ErrorEvent` when a call fails for good.
     """
 
-    on_request: tuple[Callable[[RequestEvent], object], ...] = attrs.field(default=(), converter=tuple)
-    on_response: tuple[Callable[[ResponseEvent], object], ...] = attrs.field(default=(), converter=tuple)
-    on_retry: tuple[Callable[[RetryEvent], object], ...] = attrs.field(default=(), converter=tuple)
-    on_error: tuple[Callable[[ErrorEvent], object], ...] = attrs.field(default=(), converter=tuple)
+    on_request: tuple[Callable[[RequestEvent], object], ...] = ()
+    on_response: tuple[Callable[[ResponseEvent], object], ...] = ()
+    on_retry: tuple[Callable[[RetryEvent], object], ...] = ()
+    on_error: tuple[Callable[[ErrorEvent], object], ...] = ()
 
     def __or__(self, other: Hooks) -> Hooks:
         """Both sets of hooks, this one's first."""
         return Hooks(
-            on_request=self.on_request + other.on_request,
-            on_response=self.on_response + other.on_response,
-            on_retry=self.on_retry + other.on_retry,
-            on_error=self.on_error + other.on_error,
+            on_request=(*self.on_request, *other.on_request),
+            on_response=(*self.on_response, *other.on_response),
+            on_retry=(*self.on_retry, *other.on_retry),
+            on_error=(*self.on_error, *other.on_error),
         )
 
 
@@ -143,7 +147,7 @@ def tell(hooks: tuple[Callable[[E], object], ...], event: E, complained: Complai
     for hook in hooks:
         try:
             hook(event)
-        except Exception:  # noqa: BLE001, PERF203 - a broken metric must not break a price update
+        except Exception:  # a broken metric must not break a price update
             if id(hook) not in complained:
                 complained.add(id(hook))
                 logger.exception("hook %r failed; this is said once, the calls go on", _name(hook))

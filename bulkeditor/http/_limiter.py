@@ -37,8 +37,9 @@ class Limiter:
     """Says how long to wait before the next request may go. Thread-safe; reads no clock and never sleeps.
 
     Three sources, the strictest wins: a configured :class:`RateLimit` (a token bucket), the server's
-    ``X-RateLimit-*`` headers, and 429s. The header's reset is read as documented: seconds until the window is full again,
-    so once nothing remains everybody waits for it; that costs no throughput under a bucket, and is exact under a window.
+    ``X-RateLimit-*`` headers, and 429s. The header's reset is read as documented: seconds until the window is
+    full again, so once nothing remains everybody waits for it; that costs no throughput under a bucket, and
+    is exact under a window.
 
     Args:
         rate: The configured rate, if any.

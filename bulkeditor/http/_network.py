@@ -1,9 +1,10 @@
+# ruff: noqa: ASYNC109 - the signatures are httpcore's
 """Transports over httpcore that know the call's deadline and can be told to let go.
 
-httpx's timeouts start anew at each read, so a server that drips a byte a second holds a call for as long as it likes. These
-network streams take min(timeout, time left) at each wait instead. And a wait can be *abandoned* from outside, as a
-network error: httpcore 1.0.9 handles those well, whereas cancelling it at the wrong moment loses a slot of its pool for good
-(encode/httpcore#1093).
+httpx's timeouts start anew at each read, so a server that drips a byte a second holds a call for as long as
+it likes. These network streams take min(timeout, time left) at each wait instead. And a wait can be
+*abandoned* from outside, as a network error: httpcore 1.0.9 handles those well, whereas cancelling it at the
+wrong moment loses a slot of its pool for good (encode/httpcore#1093).
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import contextlib
 import socket
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.request import getproxies
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpcore
 import httpx
 
+from bulkeditor.http._guard import Guard, guard, sending
 from bulkeditor.http._wire import shared_ssl_context
 
 if TYPE_CHECKING:
@@ -32,112 +32,12 @@ _WRITE: Final = 65_536
 _KEEPALIVE_SECONDS: Final = 30.0
 
 
-# --- what a call tells the streams below it -------------------------------------------------------------------------
-
-
-class Stop:
-    """Tells blocking calls of other threads to let go: sleeps end, sockets are shut down, nothing new starts."""
-
-    __slots__ = ("_event", "_lock", "_sockets")
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self._lock = threading.Lock()
-        self._sockets: set[socket.socket] = set()
-
-    @property
-    def is_set(self) -> bool:
-        """Whether it was told."""
-        return self._event.is_set()
-
-    def set(self) -> None:
-        """Tell everybody, for good."""
-        with self._lock:
-            self._event.set()
-            for sock in self._sockets:
-                _shut(sock)
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, or until told."""
-        self._event.wait(seconds)
-
-    @contextlib.contextmanager
-    def watching(self, sock: socket.socket | None) -> Iterator[None]:
-        """Shut the socket down when told while the block waits for it."""
-        with self._lock:
-            if self._event.is_set():
-                raise httpcore.ReadError("the call was given up")
-            if sock is not None:
-                self._sockets.add(sock)
-        try:
-            yield
-        finally:
-            with self._lock:
-                if sock is not None:
-                    self._sockets.discard(sock)
-
-
-def _shut(sock: socket.socket) -> None:
-    # The plain method, not SSLSocket's: that one takes the TLS object away under the reading thread.
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class Guard:
-    """The limits of one blocking call.
-
-    Args:
-        left: Seconds left until the deadline; None when there is none.
-        stop: Tells the call to let go.
-    """
-
-    __slots__ = ("left", "stop")
-
-    def __init__(self, left: Callable[[], float | None], stop: Stop | None) -> None:
-        self.left = left
-        self.stop = stop
-
-
-guard: ContextVar[Guard | None] = ContextVar("bulkeditor_guard", default=None)
-
-
-class Sending:
-    """One attempt of the asyncio driver, sent by a task of its own.
-
-    Args:
-        left: Seconds left until the deadline; None when there is none.
-    """
-
-    __slots__ = ("abandoned", "left", "task", "waiting", "written")
-
-    def __init__(self, left: Callable[[], float | None]) -> None:
-        self.left = left
-        self.task: asyncio.Task[Any] | None = None
-        self.abandoned = False
-        self.waiting = False
-        self.written = False
-
-    def abandon(self) -> None:
-        """Let go: a wait of the network streams ends as a network error, anything else comes to its own end."""
-        self.abandoned = True
-        if self.waiting and self.task is not None:
-            # Only while the task hangs in _io() below, which turns this into an httpcore error at once.
-            self.waiting = False
-            self.task.cancel()
-
-
-sending: ContextVar[Sending | None] = ContextVar("bulkeditor_sending", default=None)
-
-
 def _bounded(timeout: float | None, left: float | None, error: type[Exception]) -> float | None:
     if left is None:
         return timeout
     if left <= 0:
         raise error("the call's deadline has passed")
     return left if timeout is None else min(timeout, left)
-
-
-# --- blocking -----------------------------------------------------------------------------------------------------------
 
 
 class _Stream(httpcore.NetworkStream):
@@ -270,7 +170,7 @@ class BlockingTransport(httpx.BaseTransport):
             status_code=answer.status,
             headers=answer.headers,
             stream=_Body(answer.stream),
-            extensions=answer.extensions,
+            extensions=cast("dict[str, Any]", answer.extensions),
         )
 
     def close(self) -> None:
@@ -279,9 +179,6 @@ class BlockingTransport(httpx.BaseTransport):
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
-
-
-# --- asyncio ------------------------------------------------------------------------------------------------------------
 
 
 async def _io(
@@ -295,13 +192,13 @@ async def _io(
     if current is None:
         return await operation(timeout)
     timeout = _bounded(timeout, current.left(), late)
-    if current.abandoned:
+    if current.given_up():
         raise broken("the call was given up")
     current.waiting = True
     try:
         return await operation(timeout)
     except asyncio.CancelledError:
-        if not current.abandoned or current.task is None:
+        if not current.given_up() or current.task is None:
             raise
         # Our own cancellation, see Sending.abandon(): taken back here, so nothing above ever sees it.
         current.task.uncancel()
@@ -358,7 +255,11 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class _AsyncBackend(httpcore.AnyIOBackend):
+class _AsyncBackend(httpcore.AsyncNetworkBackend):
+    def __init__(self) -> None:
+        # The name is bound to a placeholder where anyio is missing, which type checkers trip over.
+        self._inner = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+
     async def connect_tcp(
         self,
         host: str,
@@ -367,7 +268,7 @@ class _AsyncBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        connect = super().connect_tcp
+        connect = self._inner.connect_tcp
         inner = await _io(
             lambda limit: connect(host, port, limit, local_address, socket_options),
             timeout,
@@ -421,7 +322,7 @@ class LoopTransport(httpx.AsyncBaseTransport):
             status_code=answer.status,
             headers=answer.headers,
             stream=_AsyncBody(answer.stream),
-            extensions=answer.extensions,
+            extensions=cast("dict[str, Any]", answer.extensions),
         )
 
     async def aclose(self) -> None:
@@ -429,9 +330,6 @@ class LoopTransport(httpx.AsyncBaseTransport):
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.aclose()
-
-
-# --- for both -----------------------------------------------------------------------------------------------------------
 
 
 def _tls(config: SessionConfig, *, needed: bool) -> ssl.SSLContext | None:
@@ -464,68 +362,4 @@ def _core_proxy(proxy: httpx.Proxy | None) -> httpcore.Proxy | None:
     )
 
 
-def proxies() -> dict[str, str | None]:
-    """httpx mounts for the environment's proxies (``HTTPS_PROXY``, ``NO_PROXY`` …); None = go straight.
-
-    httpx reads the environment only for transports of its own making.
-    """
-    found = getproxies()
-    mounts: dict[str, str | None] = {}
-    for scheme in ("http", "https", "all"):
-        address = found.get(scheme)
-        if address:
-            mounts[f"{scheme}://"] = address if "://" in address else f"http://{address}"
-    if not mounts:
-        return {}
-    for entry in found.get("no", "").split(","):
-        host = entry.strip()
-        if host == "*":
-            return {}
-        if host:
-            mounts[_pattern(host)] = None
-    return mounts
-
-
-def _pattern(host: str) -> str:
-    if "://" in host:
-        return host
-    bare = host.partition("/")[0]
-    with contextlib.suppress(OSError):
-        socket.inet_pton(socket.AF_INET6, bare)
-        return f"all://[{host}]"
-    with contextlib.suppress(OSError):
-        socket.inet_pton(socket.AF_INET, bare)
-        return f"all://{host}"
-    return f"all://{host}" if host.lower() == "localhost" else f"all://*{host}"
-
-
-def blocking_client(config: SessionConfig) -> httpx.Client:
-    """A client over our own transports, through the environment's proxies."""
-    mounts = {
-        pattern: None if address is None else BlockingTransport(config, httpx.Proxy(address))
-        for pattern, address in proxies().items()
-    }
-    return httpx.Client(transport=BlockingTransport(config), mounts=mounts)
-
-
-def loop_client(config: SessionConfig) -> httpx.AsyncClient:
-    """The asyncio twin of :func:`blocking_client`."""
-    mounts = {
-        pattern: None if address is None else LoopTransport(config, httpx.Proxy(address))
-        for pattern, address in proxies().items()
-    }
-    return httpx.AsyncClient(transport=LoopTransport(config), mounts=mounts)
-
-
-__all__ = [
-    "BlockingTransport",
-    "Guard",
-    "LoopTransport",
-    "Sending",
-    "Stop",
-    "blocking_client",
-    "guard",
-    "loop_client",
-    "proxies",
-    "sending",
-]
+__all__ = ["BlockingTransport", "LoopTransport"]

@@ -1,4 +1,7 @@
-"""Pages of one listing, fetched while the caller is still busy with those before; it turns itself off where it cannot help."""
+"""Pages of one listing, fetched while the caller is still busy with those before.
+
+Reading ahead turns itself off where it cannot help.
+"""
 
 from __future__ import annotations
 
@@ -86,8 +89,8 @@ class Pace:
 def read_ahead(session: Session, walk: Walk[R, P], depth: int) -> Generator[P]:
     """Go through a walk, up to ``depth`` requests ahead of the caller in threads.
 
-    Page 1 is fetched alone, and nothing is read ahead before it was consumed. At most ``depth`` + 1 pages are held. When the
-    iteration ends early, requests under way are let go and no thread is left.
+    Page 1 is fetched alone, and nothing is read ahead before it was consumed. At most ``depth`` + 1 pages are
+    held. When the iteration ends early, requests under way are let go and no thread is left.
 
     Args:
         session: What drives the requests.
@@ -128,9 +131,10 @@ def read_ahead(session: Session, walk: Walk[R, P], depth: int) -> Generator[P]:
 
 
 async def read_ahead_async(session: AsyncSession, walk: Walk[R, P], depth: int) -> AsyncGenerator[P]:
-    """Go through a walk, up to ``depth`` requests ahead of the caller in tasks; the asyncio twin of :func:`read_ahead`.
+    """Go through a walk, up to ``depth`` requests ahead of the caller in tasks.
 
-    Wrap it in ``contextlib.aclosing`` where the iteration may end early.
+    The asyncio twin of :func:`read_ahead`. Wrap it in ``contextlib.aclosing`` where the iteration may end
+    early.
 
     Args:
         session: What drives the requests.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from bulkeditor._secret import Secret
+
 MASK = "***"
 
 # Everything that is not here is masked. A deny-list would have leaked every header nobody thought of.
@@ -66,11 +68,11 @@ def excerpt(text: str, length: int = 80) -> str:
     return _CONTROLS.sub(" ", window).strip()[:length]
 
 
-def scrub(text: str, secrets: Iterable[str]) -> str:
+def scrub(text: str, secrets: Iterable[Secret]) -> str:
     """The text with each of the credentials masked, for servers that quote what they refuse."""
-    for value in secrets:
-        if value:
-            text = text.replace(value, MASK)
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret.reveal(), MASK)
     return text
 
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
+from bulkeditor._secret import Secret
 from bulkeditor.errors import (
     APIError,
     AuthenticationError,
@@ -51,6 +52,14 @@ _FIELDS: Final = 100
 _TEXT: Final = 500
 
 
+def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
 class _Body:
     """What could be read from the body of a refusal."""
 
@@ -66,12 +75,12 @@ class _Body:
 
 
 def refusal(
-    response: Response, *, now: datetime, secrets: Iterable[str] = (), retry_after: float | None = None
+    response: Response, *, now: datetime, secrets: Iterable[Secret] = (), retry_after: float | None = None
 ) -> APIError:
     """The exception for an answer that is not a success.
 
     Args:
-        response: The answer, of a status outside 200–299.
+        response: The answer, of a status outside 200 to 299.
         now: The current time, for a ``Retry-After`` that is a date.
         secrets: Credentials of the call; masked where the server quotes them.
         retry_after: Seconds to name, when the header does not.
@@ -129,7 +138,7 @@ def _redirected(response: Response) -> UnexpectedResponseError:
     # redirected POST silently becomes a GET.
     location = excerpt(response.headers.get("location", "nowhere"), 200)
     return UnexpectedResponseError(
-        f"the server redirects to {location}; redirects are not followed, so that credentials stay with their host",
+        f"the server redirects to {location}; that is not followed, so that credentials stay with their host",
         status=response.status,
         request_id=response.request_id,
         operation=response.request.operation,
@@ -159,20 +168,20 @@ def read_body(response: Response) -> _Body:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found.message = excerpt(content.decode("utf-8", "replace"), _TEXT) or None
         return found
-    if isinstance(data, Mapping):
-        _read_object(cast("Mapping[str, Any]", data), found)
+    if _is_object(data):
+        _read_object(data, found)
     elif isinstance(data, str):
         found.message = excerpt(data, _TEXT)
-    elif isinstance(data, list):
-        _read_fields(cast("list[Any]", data), found)
+    elif _is_list(data):
+        _read_fields(data, found)
     return found
 
 
 def _read_object(data: Mapping[str, Any], found: _Body) -> None:
     error: object = data.get("error")
     inner: Mapping[str, Any]
-    if isinstance(error, Mapping):
-        inner = cast("Mapping[str, Any]", error)
+    if _is_object(error):
+        inner = error
     else:
         inner = data
         if isinstance(error, str):
@@ -189,14 +198,14 @@ def _read_object(data: Mapping[str, Any], found: _Body) -> None:
     problems = (
         inner.get("errors") or data.get("errors") or (inner.get("detail") if found.message is None else None)
     )
-    if isinstance(problems, Mapping):
-        for name, messages in list(cast("Mapping[str, Any]", problems).items())[:_FIELDS]:
-            for message in cast("list[Any]", messages) if isinstance(messages, list) else [messages]:
+    if _is_object(problems):
+        for name, messages in list(problems.items())[:_FIELDS]:
+            for message in messages if _is_list(messages) else [messages]:
                 found.fields.append(
                     FieldError(field=excerpt(str(name)), message=excerpt(str(message), _TEXT))
                 )
-    elif isinstance(problems, list):
-        _read_fields(cast("list[Any]", problems), found)
+    elif _is_list(problems):
+        _read_fields(problems, found)
     if field and not any(item.field == field for item in found.fields):
         found.fields.insert(
             0, FieldError(field=field, message=found.message or "refused", code=found.code or "invalid")
@@ -207,12 +216,12 @@ def _read_object(data: Mapping[str, Any], found: _Body) -> None:
 
 def _read_fields(problems: Sequence[Any], found: _Body) -> None:
     for problem in problems[:_FIELDS]:
-        if isinstance(problem, Mapping):
-            item = cast("Mapping[str, Any]", problem)
+        if _is_object(problem):
+            item = problem
             field = _text(item, "field", "path", "name", "pointer")
             where = item.get("loc")
-            if field is None and isinstance(where, list):
-                field = ".".join(str(part) for part in cast("list[Any]", where))
+            if field is None and _is_list(where):
+                field = ".".join(str(part) for part in where)
             message = _text(item, "message", "msg", "detail", "title") or "refused"
             found.fields.append(
                 FieldError(field=field, message=message, code=_text(item, "code", "type") or "invalid")

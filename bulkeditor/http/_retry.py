@@ -1,14 +1,15 @@
 """When a request is repeated, and after how long: one pure function over one policy.
 
-The rule on repeats (it decides whether something can be written twice, so it stands here alone): a request is sent again only
-when that is *provably* harmless:
+The rule on repeats (it decides whether something can be written twice, so it stands here alone): a request is
+sent again only when that is *provably* harmless:
 
 * it is idempotent by itself (a read, a delete by id), or
 * it provably never reached the server (no connection), or
 * the server refused it before acting (429), or
 * it carries an ``Idempotency-Key`` and this server has shown that it honours keys.
 
-Any other write whose answer was lost has an unknown outcome. It is not repeated; its flow is told and settles it by reading.
+Any other write whose answer was lost has an unknown outcome. It is not repeated; its flow is told and settles
+it by reading.
 """
 
 from __future__ import annotations
@@ -40,21 +41,22 @@ _TIMEOUTS: Final = frozenset({408})
 _LONGEST: Final = 7 * 86_400_000
 
 
-def _milliseconds(instance: RetryPolicy, attribute: attrs.Attribute[Any], value: object) -> None:
+def _milliseconds(_instance: RetryPolicy, attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST:
         raise InvalidInputError(
-            f"retry_policy.{attribute.name} must be a number of milliseconds from 0 to {_LONGEST}, not {value!r}."
+            f"retry_policy.{attribute.name} must be a number of milliseconds from 0 to {_LONGEST},"
+            f" not {value!r}."
         )
 
 
-def _retries(instance: RetryPolicy, attribute: attrs.Attribute[Any], value: object) -> None:
+def _retries(_instance: RetryPolicy, _attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:  # noqa: PLR2004 - a sane ceiling
         raise InvalidInputError(
             f"retry_policy.max_retries must be a whole number from 0 to 100, not {value!r}."
         )
 
 
-def _strategy(instance: RetryPolicy, attribute: attrs.Attribute[Any], value: object) -> None:
+def _strategy(_instance: RetryPolicy, _attribute: attrs.Attribute[Any], value: object) -> None:
     if value not in _BACKOFF:
         raise InvalidInputError(
             f"retry_policy.backoff_strategy is {value!r}; choose from {', '.join(_BACKOFF)}."
@@ -73,17 +75,20 @@ def _names(value: Sequence[str]) -> tuple[RetryOn, ...]:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """When and how often a failed request is repeated. All delays are **milliseconds**, as in the documented JSON.
+    """When and how often a failed request is repeated.
 
-    Each delay is a bound: the wait is a random part of it (full jitter), so that clients that failed together
-    do not come back together. A server's ``Retry-After`` is waited for exactly.
+    All delays are **milliseconds**, as in the documented JSON. Each is a bound: the wait is a random
+    part of it (full jitter), so that clients that failed together do not come back together. A server's
+    ``Retry-After`` is waited for exactly.
 
     Args:
         max_retries: Repeats after the first attempt.
-        backoff_strategy: How the bound grows: ``exponential`` doubles it, ``linear`` adds ``base_delay``, ``fixed`` keeps it.
+        backoff_strategy: How the bound grows: ``exponential`` doubles it, ``linear`` adds ``base_delay``,
+            ``fixed`` keeps it.
         base_delay: Bound of the first wait.
         max_delay: No bound grows beyond this.
-        retry_on: Kinds of failure worth a repeat: ``network_error``, ``timeout``, ``rate_limit``, ``server_error``.
+        retry_on: Kinds of failure worth a repeat: ``network_error``, ``timeout``, ``rate_limit``,
+            ``server_error``.
         rate_limit_delay: Wait after a 429 that carries no ``Retry-After``.
         max_retry_after: A server that asks for a longer wait than this gets none: the call raises
             :class:`~bulkeditor.errors.RateLimitError` at once, with ``retry_after``.
@@ -120,7 +125,8 @@ class RetryPolicy:
         unknown = [str(key) for key in settings if key not in known]
         if unknown:
             raise InvalidInputError(
-                f"retry_policy has unknown keys: {', '.join(map(repr, unknown))}; it may hold {', '.join(known)}."
+                f"retry_policy has unknown keys: {', '.join(map(repr, unknown))};"
+                f" it may hold {', '.join(known)}."
             )
         return cls(**settings)
 
@@ -213,7 +219,9 @@ def decide(  # noqa: PLR0911 - one return for each rule reads best
     return Wait(seconds=policy.bound(attempt) * rnd, reason=kind)
 
 
-def kind_of(request: Request, outcome: Response | BulkEditorError) -> str | None:
+def kind_of(  # noqa: PLR0911 - as above
+    request: Request, outcome: Response | BulkEditorError
+) -> str | None:
     """The failure's name in ``retry_on`` (or ``in_progress``); None for what no repeat can change."""
     if isinstance(outcome, Response):
         status = outcome.status

@@ -1,8 +1,9 @@
 """``Retry-After``: seconds, decimal seconds, or an HTTP date in any of the three forms of RFC 9110.
 
-RFC 9110 §10.2.3 allows whole seconds only. Decimal seconds (``1.5``, ``1.0``) are accepted by design: servers do send
-them, and the meaning is plain. The published urllib3 vectors call ``1.0`` invalid; that is the one place where this reading
-differs from them. A sign, a superscript digit or any other text makes the header count as absent.
+RFC 9110 §10.2.3 allows whole seconds only. Decimal seconds (``1.5``, ``1.0``) are accepted by design: servers
+do send them, and the meaning is plain. The published urllib3 vectors call ``1.0`` invalid; that is the one
+place where this reading differs from them. A sign, a superscript digit or any other text makes the header
+count as absent.
 """
 
 from __future__ import annotations

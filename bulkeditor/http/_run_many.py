@@ -1,4 +1,4 @@
-"""Many exchanges at once, results in the order given: threads for the blocking session, tasks for the asyncio one."""
+"""Many exchanges at once, results in the order given: in threads, or in tasks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bulkeditor.errors import BulkEditorError, InvalidInputError
-from bulkeditor.http._network import Stop
-from bulkeditor.http._session import current_stop
+from bulkeditor.http._guard import Stop, current_stop
 from bulkeditor.http._types import Exchange
 
 if TYPE_CHECKING:
@@ -119,8 +118,9 @@ class Tasks(Generic[T]):
 def run_many(session: Session, flows: Iterable[Exchange[T]], limit: int) -> Generator[T | BulkEditorError]:
     """Run exchanges at once in a few threads.
 
-    ``flows`` is read as results are taken, never further ahead than ``limit``. Context variables are those of the caller.
-    When the iteration ends early (a ``break``, an exception) calls under way are let go, and no thread is left.
+    ``flows`` is read as results are taken, never further ahead than ``limit``. Context variables are those of
+    the caller. When the iteration ends early (a ``break``, an exception) calls under way are let go, and no
+    thread is left.
 
     Args:
         session: What drives them.
@@ -128,7 +128,8 @@ def run_many(session: Session, flows: Iterable[Exchange[T]], limit: int) -> Gene
         limit: Exchanges at once, at most.
 
     Yields:
-        Each exchange's result or its :class:`BulkEditorError`, in the order given; other exceptions propagate.
+        Each exchange's result or its :class:`BulkEditorError`, in the order given; other exceptions
+        propagate.
 
     Raises:
         InvalidInputError: ``limit`` is below 1.
@@ -175,7 +176,8 @@ def run_many_async(
         limit: Exchanges at once, at most.
 
     Yields:
-        Each exchange's result or its :class:`BulkEditorError`, in the order given; other exceptions propagate.
+        Each exchange's result or its :class:`BulkEditorError`, in the order given; other exceptions
+        propagate.
 
     Raises:
         InvalidInputError: ``limit`` is below 1.

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import copy
-import threading
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
-from contextvars import ContextVar
 from types import EllipsisType, TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from bulkeditor.errors import BulkEditorError, ConfigurationError
+from bulkeditor.errors import BulkEditorError
 from bulkeditor.http._clock import SystemClock
 from bulkeditor.http._config import SessionConfig
 from bulkeditor.http._facts import ServerFacts
-from bulkeditor.http._kernel import (
+from bulkeditor.http._guard import Guard, current_stop, guard
+from bulkeditor.http._kernel import Kernel
+from bulkeditor.http._limiter import Limiter
+from bulkeditor.http._pipes import BlockingPipe
+from bulkeditor.http._state import (
     Call,
     Credential,
-    Kernel,
-    Sharing,
     closed_error,
     dated,
     given_up,
@@ -32,8 +31,6 @@ from bulkeditor.http._kernel import (
     same_pipe,
     shareable,
 )
-from bulkeditor.http._limiter import Limiter
-from bulkeditor.http._network import Guard, Stop, blocking_client, guard
 from bulkeditor.http._types import Exchange, Request, Response, Sleep
 from bulkeditor.http._wire import FAILURES, TooLargeError, Wire, failure, too_large
 from bulkeditor.http.auth import Auth, Token
@@ -44,59 +41,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Pipe:
-    """An httpx client, and who uses it; closed by the last session over it."""
-
-    def __init__(self, config: SessionConfig) -> None:
-        self.sharing = Sharing()
-        self.client, self.owned = _client(config)
-        # Our own gate: httpcore's pool can lose a slot when waiting for one times out.
-        self.gate = threading.BoundedSemaphore(config.max_connections) if config.http_client is None else None
-
-    def close(self) -> None:
-        if self.owned:
-            self.client.close()
-
-    def __del__(self) -> None:
-        sharing: Sharing | None = getattr(self, "sharing", None)
-        if sharing is not None and sharing.used and not sharing.closed:
-            warnings.warn("a client was dropped without close()", ResourceWarning, stacklevel=2, source=self)
-            self.close()
-
-
-def _client(config: SessionConfig) -> tuple[httpx.Client, bool]:
-    if config.http_client is not None:
-        if not isinstance(config.http_client, httpx.Client):
-            raise ConfigurationError("http_client must be an httpx.Client for the blocking client.")
-        return config.http_client, False
-    if config.transport is not None:
-        if not isinstance(config.transport, httpx.BaseTransport):
-            raise ConfigurationError("transport must be an httpx.BaseTransport for the blocking client.")
-        # Never closed by us: httpx would close the caller's transport with it.
-        return httpx.Client(transport=config.transport), False
-    return blocking_client(config), True
-
-
-# The group (run_many, read_ahead) that the current thread works for, so that it can be told to let go.
-current_stop: ContextVar[Stop | None] = ContextVar("bulkeditor_stop", default=None)
-
-
 class Session:
-    """Drives exchanges in the calling thread: sends, waits, repeats, and hands answers to the flow. Thread-safe.
+    """Drives exchanges in the calling thread: sends, waits, repeats, and hands answers to the flow.
 
-    After ``os.fork()`` a child must make a session of its own: connections cannot be shared between processes.
+    It is thread-safe. After ``os.fork()`` a child must make a session of its own: connections cannot be
+    shared between processes.
 
     Args:
         config: All settings.
     """
 
     def __init__(self, config: SessionConfig) -> None:
-        kernel = Kernel(config, Sharing(), Credential(Limiter(config.rate_limit)), ServerFacts())
-        pipe = _Pipe(config)
-        kernel.sharing = pipe.sharing
-        self._set_up(kernel, pipe)
+        pipe = BlockingPipe(config)
+        self._set_up(
+            Kernel(config, pipe.sharing, Credential(Limiter(config.rate_limit)), ServerFacts()), pipe
+        )
 
-    def _set_up(self, kernel: Kernel, pipe: _Pipe) -> None:
+    def _set_up(self, kernel: Kernel, pipe: BlockingPipe) -> None:
         self._kernel = kernel
         self._pipe = pipe
         self._clock = kernel.config.clock
@@ -118,8 +79,8 @@ class Session:
         """A session with other settings over the same connections, limiter, token and facts.
 
         A change of ``auth`` gets its own limiter and token, one of ``base_url`` its own facts too, one of
-        ``http_client``, ``transport``, ``ssl_context`` or ``max_connections`` its own connections. The connections
-        close with the last session that uses them.
+        ``http_client``, ``transport``, ``ssl_context`` or ``max_connections`` its own connections. The
+        connections close with the last session that uses them.
 
         Args:
             changes: Settings of :class:`SessionConfig` by name.
@@ -130,17 +91,18 @@ class Session:
         if self._closed:
             raise closed_error()
         config = self.config.evolve(**changes)
-        pipe = self._pipe if same_pipe(config, self.config) else _Pipe(config)
+        pipe = self._pipe if same_pipe(config, self.config) else BlockingPipe(config)
         other = type(self).__new__(type(self))
         other._set_up(self._kernel.vary(config, pipe.sharing), pipe)  # noqa: SLF001 - of the same class
         return other
 
     @contextmanager
-    def responses(self) -> Iterator[list[Response]]:
-        """Collect every :class:`Response` of the calls within the block, refusals and those of worker threads included.
+    def responses(self) -> Generator[list[Response]]:
+        """Collect every :class:`Response` of the calls within the block, its threads and refusals included.
 
         Yields:
-            The list; it grows as answers come. The last answer of each request is in it, not those that were repeated.
+            The list; it grows as answers come. The last answer of each request is in it, not those that were
+            repeated.
         """
         with self._kernel.capturing() as collected:
             yield collected
@@ -163,7 +125,7 @@ class Session:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config.base_url!r}{', closed' if self._closed else ''})"
 
-    def run(self, flow: Exchange[T], *, deadline: float | None | EllipsisType = ...) -> T:
+    def run(self, flow: Exchange[T], *, deadline: float | EllipsisType | None = ...) -> T:
         """Drive one exchange to its end.
 
         Args:
@@ -317,7 +279,7 @@ class Session:
         return auth.sign(call.request, token)
 
     def _fresh(self, auth: Auth, call: Call) -> Token:
-        """A token that is neither stale nor the one just refused; one thread fetches it, the others wait for that."""
+        """A token that is neither stale nor the one just refused; one thread fetches it for all."""
         credential = self._kernel.credential
         while True:
             with credential.lock:
@@ -360,8 +322,8 @@ class Session:
         except CancelledError:
             return None
         except BulkEditorError as error:
-            # A copy for each thread: a shared exception would collect the tracebacks of all of them. First, because
-            # some of ours are TimeoutErrors as well.
+            # A copy for each thread: a shared exception would collect the tracebacks of all of them. First,
+            # because some of ours are TimeoutErrors as well.
             problem = copy.copy(error)
         except FutureTimeout:
             problem = self._kernel.late(call.request, sent=False)
@@ -381,4 +343,4 @@ def _result(state: RetryCallState) -> Response | BulkEditorError | None:
     return outcome
 
 
-__all__ = ["Session", "current_stop"]
+__all__ = ["Session"]

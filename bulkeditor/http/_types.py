@@ -1,8 +1,8 @@
 """What flows through an HTTP conversation: requests out, responses in, and pauses.
 
-An *exchange* is a generator that yields :class:`Request` (or :class:`Sleep`) and is handed a :class:`Response`;
-what it returns is the result of the operation. It holds no I/O, no clock and no loop, so one text serves the
-blocking and the asyncio driver (httpx's own ``Auth.auth_flow`` is the precedent).
+An *exchange* is a generator that yields :class:`Request` (or :class:`Sleep`) and is handed a
+:class:`Response`; what it returns is the result of the operation. It holds no I/O, no clock and no loop, so
+one text serves the blocking and the asyncio driver (httpx's own ``Auth.auth_flow`` is the precedent).
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from bulkeditor.errors import UnexpectedResponseError
 from bulkeditor.http._redact import excerpt, headers_repr
 
 T = TypeVar("T")
+
+
+def _no_headers() -> Mapping[str, str]:
+    return {}
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -43,7 +47,7 @@ class Request:
     operation: str
     params: tuple[tuple[str, str], ...] = ()
     # Signing puts credentials here, and a traceback with locals prints requests.
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=headers_repr)
+    headers: Mapping[str, str] = attrs.field(factory=_no_headers, repr=headers_repr)
     content: bytes | None = attrs.field(default=None, repr=False)
     scope: str | None = None
     write: bool = False

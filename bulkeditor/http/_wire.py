@@ -1,4 +1,4 @@
-"""From our requests to httpx's and back, as cheaply as it can be done; and what each transport failure means."""
+"""From our requests to httpx's and back, cheaply; and what each failure of a transport means."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Wire:
             headers = [*headers, (b"Idempotency-Key", key)]
         if content is not None:
             headers = [*headers, (b"Content-Length", b"%d" % len(content))]
-        elif request.method != "GET" and request.method != "DELETE":
+        elif request.method not in ("GET", "DELETE"):
             headers = [*headers, (b"Content-Length", b"0")]
         return httpx.Request(
             request.method,
@@ -237,7 +237,8 @@ def too_large(request: Request, error: TooLargeError, status: int) -> Unexpected
 def failure(request: Request, error: Exception, timeout: float) -> BulkEditorError:
     """What a transport's exception means.
 
-    The result carries no ``__cause__``: the frames below hold headers with credentials, and tracebacks with locals print them.
+    The result carries no ``__cause__``: the frames below hold headers with credentials, and tracebacks with
+    locals print them.
 
     Args:
         request: What was sent.

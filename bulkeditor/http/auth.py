@@ -1,8 +1,8 @@
 """Credentials: an API key, a bearer token, or OAuth 2 client credentials.
 
-An :class:`Auth` holds only what is pure: whether a token is stale, the conversation that fetches another one, how a request
-is signed, and which answer means "refused". The session owns the token, the lock and the single flight, so a renewal
-happens once however many threads or tasks need it.
+An :class:`Auth` holds only what is pure: whether a token is stale, the conversation that fetches another one,
+how a request is signed, and which answer means "refused". The session owns the token, the lock and the single
+flight, so a renewal happens once however many threads or tasks need it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _problem(value: Secret) -> str | None:
         return "is empty"
     shown = value.reveal()
     if not shown.isascii() or not shown.isprintable() or shown.strip() != shown:
-        return "holds characters that an HTTP header cannot carry (a line break, a space at an end, a non-ASCII letter)"
+        return "holds what an HTTP header cannot carry (a line break, a space at an end, a non-ASCII letter)"
     return None
 
 
@@ -115,7 +115,8 @@ class APIKey:
     """An API key in a header of its own.
 
     Args:
-        key: The key; or a callable that fetches it (from a vault), asked again when the server refuses the old one.
+        key: The key; or a callable that fetches it (from a vault), asked again when the server refuses the
+            old one.
         env: Environment variable to read it from, when ``key`` is left out; read again likewise.
         header: The header's name.
 
@@ -150,8 +151,8 @@ class APIKey:
 
     def renew(self, token: Token | None) -> Exchange[Token]:  # noqa: ARG002 - the protocol's signature
         """Read the key from where it comes from; sends nothing."""
+        yield from ()  # a conversation without a word: reading a key needs no request
         return Token(value=self._read())
-        yield  # makes it a generator: reading a key needs no request
 
     def sign(self, request: Request, token: Token) -> Request:
         """Add the header."""
@@ -183,7 +184,8 @@ class Bearer(APIKey):
     """A bearer token in ``Authorization``.
 
     Args:
-        token: The access token; or a callable that fetches it, asked again when the server refuses the old one.
+        token: The access token; or a callable that fetches it, asked again when the server refuses the old
+            one.
         env: Environment variable to read it from, when ``token`` is left out.
 
     Raises:
@@ -211,8 +213,8 @@ class OAuth2:
     Args:
         client_id: The client's id.
         client_secret: Its secret.
-        token_url: The token endpoint: a path below base_url (``/oauth/token``) or an absolute URL. Another host there
-            gets these credentials only, never the API's.
+        token_url: The token endpoint: a path below base_url (``/oauth/token``) or an absolute URL. Another
+            host there gets these credentials only, never the API's.
         scopes: Scopes to ask for.
         refresh_token: One to begin with.
 
@@ -245,7 +247,7 @@ class OAuth2:
         return token is None or token.expired(now)
 
     def renew(self, token: Token | None) -> Exchange[Token]:
-        """Refresh when there is a refresh token; ask with the client's credentials when there is none or it is refused.
+        """Refresh, or start from the client's own credentials when there is nothing to refresh with.
 
         Raises:
             AuthenticationError: The token endpoint refuses the client.
@@ -307,7 +309,8 @@ class OAuth2:
         )
 
     def __repr__(self) -> str:
-        return f"OAuth2(client_id={self.client_id!r}, client_secret=***, token_url={self.token_url!r}, scopes={self.scopes!r})"
+        shown = f"token_url={self.token_url!r}, scopes={self.scopes!r}"
+        return f"OAuth2(client_id={self.client_id!r}, client_secret=***, {shown})"
 
 
 @attrs.frozen(kw_only=True)
