@@ -9,6 +9,7 @@ import secrets
 import time
 from decimal import Decimal
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -23,12 +24,17 @@ from bulkeditor.cli._audit import (
     exact_price,
     take_snapshot,
 )
+from bulkeditor.cli._catalog import Catalog
 from bulkeditor.cli._endpoint import Received, WebhookEndpoint
-from bulkeditor.cli._screen import Column, Screen
+from bulkeditor.cli._screen import Column, Screen, one_line
+
+if TYPE_CHECKING:
+    from bulkeditor.sandbox.catalog import ImportReport
 
 PERCENT = Decimal(-20)
 _SAMPLES = 5
 _PROBLEMS_SHOWN = 10
+_MISSED_SHOWN = 5
 _ENDINGS = frozenset({be.Event.BULK_JOB_COMPLETED, be.Event.BULK_JOB_FAILED})
 
 
@@ -63,21 +69,28 @@ class DemoResult:
 
 
 def run_demo(
-    sandbox: be.Sandbox, screen: Screen, *, webhook_timeout: float = 10.0, job_timeout: float = 600.0
+    sandbox: be.Sandbox,
+    screen: Screen,
+    *,
+    catalog: Catalog | None = None,
+    webhook_timeout: float = 10.0,
+    job_timeout: float = 600.0,
 ) -> DemoResult:
     """Run the demo against a sandbox and tell about it.
 
     Args:
         sandbox: The server, running.
         screen: Where to tell.
+        catalog: What the server was filled from, to tell about it.
         webhook_timeout: Seconds to wait for the webhook once the job has ended.
         job_timeout: Seconds to wait for the job.
 
     Returns:
         What was found; it also stands on the screen.
     """
-    demo = _Demo(sandbox, screen, webhook_timeout, job_timeout)
+    demo = _Demo(screen, webhook_timeout, job_timeout)
     start = time.monotonic()
+    demo.introduce(sandbox, catalog)
     with sandbox.connect() as shop:
         result = demo.run(shop)
     result = attrs.evolve(result, seconds=time.monotonic() - start)
@@ -88,10 +101,7 @@ def run_demo(
 class _Demo:
     """One run: each method is a step, and tells what it found."""
 
-    def __init__(
-        self, sandbox: be.Sandbox, screen: Screen, webhook_timeout: float, job_timeout: float
-    ) -> None:
-        self._sandbox = sandbox
+    def __init__(self, screen: Screen, webhook_timeout: float, job_timeout: float) -> None:
         self._screen = screen
         self._webhook_timeout = webhook_timeout
         self._job_timeout = job_timeout
@@ -123,8 +133,25 @@ class _Demo:
             outside=before.outside,
         )
 
-    def _survey(self, shop: be.BulkEditor) -> Survey:
+    def introduce(self, sandbox: be.Sandbox, catalog: Catalog | None) -> None:
+        """Where the server is, and what became of the files it was filled from."""
+        self._screen.line("Bulk Product Editor: 20 % off for a part of a catalog, and the proof", bold=True)
         self._screen.heading("1. The catalog")
+        self._screen.fact("server", f"{sandbox.base_url} (real HTTP, on this machine only)")
+        if catalog is not None:
+            self._screen.fact("catalog", catalog.origin)
+            for report in catalog.reports:
+                self._imported(report)
+
+    def _imported(self, report: ImportReport) -> None:
+        self._screen.fact("import", str(report))
+        missed = [*report.problems, *report.skipped]
+        for problem in missed[:_MISSED_SHOWN]:
+            self._screen.line(f"    {one_line(str(problem))}")
+        if len(missed) > _MISSED_SHOWN:
+            self._screen.line(f"    … and {len(missed) - _MISSED_SHOWN:,} more")
+
+    def _survey(self, shop: be.BulkEditor) -> Survey:
         survey, start = Survey(), time.monotonic()
         # Only what is needed: a field that was not asked for raises instead of reading as nothing.
         for product in shop.products.list(fields=["vendor", "product_type", "price", "status"]):

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import attrs
 
-from bulkeditor import signature
+from bulkeditor import webhooks
 from bulkeditor._secret import Secret
 from bulkeditor.errors import WebhookVerificationError
 
@@ -77,7 +77,7 @@ class WebhookEndpoint:
         """Judge one delivery and keep it."""
         problem = None
         try:
-            signature.verify(body, signed, [self._secret])
+            webhooks.verify_signature(body, signed, self._secret)
         except WebhookVerificationError as error:
             problem = error.message
         try:

@@ -14,6 +14,7 @@ import click
 
 import bulkeditor as be
 from bulkeditor._version import __version__
+from bulkeditor.cli._catalog import Catalog
 from bulkeditor.cli._demo import run_demo
 from bulkeditor.cli._faults import FAULTS
 from bulkeditor.cli._screen import Screen
@@ -60,10 +61,11 @@ def demo(catalogs: tuple[Path, ...], products: int, seed: int, fault: str | None
     Starts the sandbox, lists and filters, previews, runs a bulk job, receives its signed webhook, reads every
     row back and checks it in exact arithmetic. Exits with 0 only if everything held.
     """
-    with open_sandbox(catalogs, products=products, seed=seed) as sandbox:
+    catalog = Catalog(catalogs, products=products, seed=seed)
+    with catalog.sandbox() as server:
         if fault:
-            FAULTS[fault](sandbox)
-        result = run_demo(sandbox, Screen())
+            FAULTS[fault](server)
+        result = run_demo(server, Screen(), catalog=catalog)
     if not result.ok:
         raise SystemExit(1)
 
@@ -105,14 +107,8 @@ def sandbox(
     previous = {number: signal.signal(number, halt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         chosen = dict(_reading(text) for text in readings)
-        with open_sandbox(
-            catalogs,
-            products=products,
-            seed=seed,
-            port=port,
-            readings=chosen,
-            completions=not documented_only,
-        ) as server:
+        catalog = Catalog(catalogs, products=products, seed=seed)
+        with catalog.sandbox(port=port, readings=chosen, completions=not documented_only) as server:
             _introduce(server)
             while not stop.wait(1.0):
                 pass
