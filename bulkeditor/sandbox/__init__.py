@@ -1,4 +1,4 @@
-"""An embedded server with the whole contract: real HTTP on loopback, a clock to turn, faults to order, a journal."""
+"""An embedded server with the whole contract: real HTTP, a clock to turn, faults to order, a journal."""
 
 from __future__ import annotations
 

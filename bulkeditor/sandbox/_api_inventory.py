@@ -1,5 +1,6 @@
 """Operations on inventory and analytics."""
 
+# ruff: noqa: S608 -- SQL is put together from constants of this package; values always travel as parameters
 from __future__ import annotations
 
 import re
@@ -36,19 +37,37 @@ class InventoryRoutes:
         levels = "/api/v1/inventory/levels"
         return [
             Route(
-                name="inventory.locations", method="GET", path="/api/v1/locations", scope="read:inventory",
-                handler=self.locations, query=_PAGES,
+                name="inventory.locations",
+                method="GET",
+                path="/api/v1/locations",
+                scope="read:inventory",
+                handler=self.locations,
+                query=_PAGES,
             ),
             Route(
-                name="inventory.levels", method="GET", path=levels, scope="read:inventory", handler=self.levels,
+                name="inventory.levels",
+                method="GET",
+                path=levels,
+                scope="read:inventory",
+                handler=self.levels,
                 query=_PAGES | {"product_id", "sku", "location_id"},
             ),
-            Route(name="inventory.set", method="PUT", path=levels, scope="write:inventory", handler=self.set),
             Route(
-                name="inventory.adjust", method="POST", path="/api/v1/inventory/adjustments",
-                scope="write:inventory", handler=self.adjust, relative=True,
+                name="inventory.set",
+                method="PUT",
+                path=levels,
+                scope="write:inventory",
+                handler=self.set_levels,
             ),
-        ]  # fmt: skip
+            Route(
+                name="inventory.adjust",
+                method="POST",
+                path="/api/v1/inventory/adjustments",
+                scope="write:inventory",
+                handler=self.adjust,
+                relative=True,
+            ),
+        ]
 
     def locations(self, call: Call) -> Answer:
         """Locations, the default one first."""
@@ -62,7 +81,7 @@ class InventoryRoutes:
         rows, total = self._inventory.levels(call.query, page.limit, page.start)
         return listing("levels", rows, page, total)
 
-    def set(self, call: Call) -> Answer:
+    def set_levels(self, call: Call) -> Answer:
         """Absolute counts."""
         return self._write(call, "levels", ("product_id", "sku", "location_id", "on_hand"), relative=False)
 
@@ -119,10 +138,14 @@ class AnalyticsRoutes:
         """What this module answers."""
         return [
             Route(
-                name="analytics.products", method="GET", path="/api/v1/analytics/products", scope="read:analytics",
-                handler=self.products, query=_PAGES | {"from", "to", "product_id"},
+                name="analytics.products",
+                method="GET",
+                path="/api/v1/analytics/products",
+                scope="read:analytics",
+                handler=self.products,
+                query=_PAGES | {"from", "to", "product_id"},
             ),
-        ]  # fmt: skip
+        ]
 
     def products(self, call: Call) -> Answer:
         """Sums over the days, for a page of products."""
@@ -167,9 +190,10 @@ def _day(call: Call, name: str, default: date) -> date:
     text = call.query.get(name)
     if text is None:
         return default
+    wrong = invalid_parameter(name, f"{name} must be a date such as 2024-06-01.")
+    if _DATE.fullmatch(text) is None:
+        raise wrong
     try:
-        if _DATE.fullmatch(text) is None:
-            raise ValueError(text)
         return date.fromisoformat(text)
     except ValueError:
-        raise invalid_parameter(name, f"{name} must be a date such as 2024-06-01.") from None
+        raise wrong from None

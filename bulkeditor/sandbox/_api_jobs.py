@@ -40,26 +40,46 @@ class JobRoutes:
         pages = frozenset({"limit", "page"})
         return [
             Route(
-                name="bulk_jobs.create", method="POST", path=base, scope="write:products", handler=self.create,
-                completion=False, relative=True,
+                name="bulk_jobs.create",
+                method="POST",
+                path=base,
+                scope="write:products",
+                handler=self.create,
+                completion=False,
+                relative=True,
             ),
             Route(
-                name="bulk_jobs.list", method="GET", path=base, scope="read:products", handler=self.list,
+                name="bulk_jobs.list",
+                method="GET",
+                path=base,
+                scope="read:products",
+                handler=self.list_jobs,
                 query=pages | {"status"},
             ),
             Route(
-                name="bulk_jobs.get", method="GET", path=f"{base}/{{job_id}}", scope="read:products",
-                handler=self.get, completion=False,
+                name="bulk_jobs.get",
+                method="GET",
+                path=f"{base}/{{job_id}}",
+                scope="read:products",
+                handler=self.get,
+                completion=False,
             ),
             Route(
-                name="bulk_jobs.cancel", method="POST", path=f"{base}/{{job_id}}/cancel", scope="write:products",
+                name="bulk_jobs.cancel",
+                method="POST",
+                path=f"{base}/{{job_id}}/cancel",
+                scope="write:products",
                 handler=self.cancel,
             ),
             Route(
-                name="bulk_jobs.errors", method="GET", path=f"{base}/{{job_id}}/errors", scope="read:products",
-                handler=self.errors, query=pages,
+                name="bulk_jobs.errors",
+                method="GET",
+                path=f"{base}/{{job_id}}/errors",
+                scope="read:products",
+                handler=self.errors,
+                query=pages,
             ),
-        ]  # fmt: skip
+        ]
 
     def create(self, call: Call) -> Answer:
         """Add a job; the reading decides how it is named in the answer."""
@@ -136,11 +156,10 @@ class JobRoutes:
         if value["type"] not in types:
             problems.append(Problem(f"{name}.type", "invalid_value", f"type must be {' or '.join(types)}"))
         amount = value["value"]
-        if (
-            isinstance(amount, bool)
-            or not isinstance(amount, int | Decimal)
-            or abs(amount) > _ADJUSTMENT_LIMIT
-        ):
+        number: int | Decimal | None = None
+        if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
+            number = amount
+        if number is None or abs(number) > _ADJUSTMENT_LIMIT:
             problems.append(
                 Problem(
                     f"{name}.value", "invalid_value", f"value must be a number within ±{_ADJUSTMENT_LIMIT:,}"
@@ -151,7 +170,7 @@ class JobRoutes:
         """One job as it stands."""
         return ok(self._jobs.show(self._jobs.row(call.arguments["job_id"])))
 
-    def list(self, call: Call) -> Answer:
+    def list_jobs(self, call: Call) -> Answer:
         """Jobs, newest first."""
         page = page_of(call, self._readings)
         names = self._jobs.statuses()
@@ -159,7 +178,7 @@ class JobRoutes:
         if wanted is not None and wanted not in names:
             raise invalid_parameter("status", f"status must be one of {', '.join(names)}.")
         status = None if wanted is None else STATUSES[names.index(wanted)]
-        rows, total = self._jobs.list(status, page.limit, page.start)
+        rows, total = self._jobs.page(status, page.limit, page.start)
         return listing("jobs", rows, page, total)
 
     def cancel(self, call: Call) -> Answer:

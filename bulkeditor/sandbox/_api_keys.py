@@ -49,19 +49,32 @@ class KeyRoutes:
         one = f"{base}/{{key_id}}"
         return [
             Route(
-                name="keys.create", method="POST", path=base, scope="admin:all", handler=self.create, relative=True
+                name="keys.create",
+                method="POST",
+                path=base,
+                scope="admin:all",
+                handler=self.create,
+                relative=True,
             ),
             Route(
-                name="keys.list", method="GET", path=base, scope="admin:all", handler=self.list,
+                name="keys.list",
+                method="GET",
+                path=base,
+                scope="admin:all",
+                handler=self.list_keys,
                 query=frozenset({"limit", "page"}),
             ),
             Route(name="keys.revoke", method="DELETE", path=one, scope="admin:all", handler=self.revoke),
             Route(
-                name="keys.rotate", method="POST", path=f"{one}/rotate", scope="admin:all", handler=self.rotate,
+                name="keys.rotate",
+                method="POST",
+                path=f"{one}/rotate",
+                scope="admin:all",
+                handler=self.rotate,
                 relative=True,
             ),
             Route(name="oauth.token", method="POST", path="/oauth/token", scope=None, handler=self.token),
-        ]  # fmt: skip
+        ]
 
     def create(self, call: Call) -> Answer:
         """A new key; it is shown here only."""
@@ -88,10 +101,10 @@ class KeyRoutes:
             problems.append(Problem("expires_at", "invalid_value", message))
         return moment
 
-    def list(self, call: Call) -> Answer:
+    def list_keys(self, call: Call) -> Answer:
         """Keys that still work."""
         page = page_of(call, self._readings)
-        rows, total = self._keys.list(page.limit, page.start)
+        rows, total = self._keys.page(page.limit, page.start)
         return listing("api_keys", rows, page, total)
 
     def revoke(self, call: Call) -> Answer:

@@ -46,30 +46,50 @@ class ProductRoutes:
         base = "/api/v1/products"
         return [
             Route(
-                name="products.list", method="GET", path=base, scope="read:products", handler=self.list,
-                query=frozenset({"limit", "page", "filter", "fields"}), completion=False,
+                name="products.list",
+                method="GET",
+                path=base,
+                scope="read:products",
+                handler=self.list_products,
+                query=frozenset({"limit", "page", "filter", "fields"}),
+                completion=False,
             ),
             Route(
-                name="products.update", method="PUT", path=f"{base}/bulk", scope="write:products",
-                handler=self.update, completion=False,
+                name="products.update",
+                method="PUT",
+                path=f"{base}/bulk",
+                scope="write:products",
+                handler=self.update,
+                completion=False,
             ),
             Route(
-                name="products.create", method="POST", path=base, scope="write:products", handler=self.create,
+                name="products.create",
+                method="POST",
+                path=base,
+                scope="write:products",
+                handler=self.create,
                 relative=True,
             ),
             Route(
-                name="products.get", method="GET", path=f"{base}/{{id}}", scope="read:products", handler=self.get,
+                name="products.get",
+                method="GET",
+                path=f"{base}/{{id}}",
+                scope="read:products",
+                handler=self.get,
                 query=frozenset({"fields"}),
             ),
             Route(
-                name="products.delete", method="DELETE", path=f"{base}/{{id}}", scope="write:products",
+                name="products.delete",
+                method="DELETE",
+                path=f"{base}/{{id}}",
+                scope="write:products",
                 handler=self.delete,
             ),
-        ]  # fmt: skip
+        ]
 
     # Reading
 
-    def list(self, call: Call) -> Answer:
+    def list_products(self, call: Call) -> Answer:
         """One page, in whatever shape the readings have."""
         page = page_of(call, self._readings)
         fields = self._renderer.fields(call)

@@ -52,7 +52,7 @@ class WebhookRoutes:
 
         return [
             route("create", "POST", base, self.create, relative=True),
-            route("list", "GET", base, self.list, query=pages),
+            route("list", "GET", base, self.list_webhooks, query=pages),
             route("get", "GET", one, self.get),
             route("update", "PATCH", one, self.update),
             route("delete", "DELETE", one, self.delete),
@@ -75,7 +75,7 @@ class WebhookRoutes:
         call.effects.append(Effect(kind="webhook.created", id=ident))
         return ok({**self._show(ident), "secret": self._webhooks.row(ident)[6]}, 201)
 
-    def list(self, call: Call) -> Answer:
+    def list_webhooks(self, call: Call) -> Answer:
         """All webhooks, without their secrets."""
         page = page_of(call, self._readings)
         rows = self._store.rows(

@@ -1,4 +1,4 @@
-"""The ASGI application: read the request, run it in a worker thread, send the answer or what a fault makes of it."""
+"""The ASGI application: read a request, run it in a thread, send the answer or what a fault makes of it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ class App:
         if isinstance(match, Refusal):
             refusal = match
             fault = self._faults.for_request(method, raw_path, None)
-            outcome = await self._in_thread(lambda: self._unrouted(method, raw_path, request_id, refusal, fault))
+            outcome = await self._in_thread(
+                lambda: self._unrouted(method, raw_path, request_id, refusal, fault)
+            )
         else:
             fault = self._faults.for_request(method, raw_path, match.route)
             call = Call(
@@ -86,7 +88,7 @@ class App:
                 fault=fault,
             )
             outcome = await self._answer(call, scope["query_string"], too_large=body is None)
-        await self._send(scope, receive, send, outcome, fault, request_id)
+        await self._send(scope, receive, send, outcome=outcome, fault=fault, request_id=request_id)
 
     async def _answer(self, call: Call, query: bytes, *, too_large: bool) -> Outcome:
         fault = call.fault
@@ -145,6 +147,7 @@ class App:
         scope: Scope,
         receive: Receive,
         send: Send,
+        *,
         outcome: Outcome,
         fault: Fault | None,
         request_id: str,

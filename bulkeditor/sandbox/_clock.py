@@ -159,9 +159,10 @@ class Clock:
 
 
 class Timers:
-    """What is due when, and the workers that do it: one thread for each lane, started when it is first needed.
+    """What is due when, and the workers that do it: a thread for each lane, started when first needed.
 
-    Nothing polls: a worker sleeps until its next time is due, or until something is added or the clock is set.
+    Nothing polls: a worker sleeps until its next time is due, or until something is added or the clock is
+    set.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -246,7 +247,7 @@ class Timers:
         self.wake()
 
     def settle(self, timeout: float = 10.0) -> bool:
-        """Wait until nothing that is due is left undone; False when that takes longer than ``timeout`` seconds."""
+        """Wait until nothing that is due is left undone; False when ``timeout`` seconds do not suffice."""
         with self._changed:
             return self._changed.wait_for(lambda: self._running == 0 and not self._due(), timeout)
 
@@ -265,7 +266,7 @@ class Timers:
                 self._running += 1
             try:
                 self._handlers[timer[0]](timer[1])
-            except Exception:
+            except Exception:  # noqa: BLE001 -- logged; see below
                 # One broken task must not end the lane: what is due after it would never happen.
                 _log.exception("sandbox: %s %s failed", *timer)
             finally:

@@ -25,8 +25,8 @@ class Connecting:
         """A blocking client for this sandbox.
 
         Args:
-            **options: As for :class:`bulkeditor.BulkEditor`; ``api_key``, ``access_token`` or ``auth`` replace the
-                sandbox's own key.
+            **options: As for :class:`bulkeditor.BulkEditor`; ``api_key``, ``access_token`` or ``auth``
+                replace the sandbox's own key.
 
         Returns:
             The client; close it, or use it as a context manager.

@@ -40,7 +40,8 @@ class Parcel:
         if self.identity:
             headers["webhook-id"] = self.id
             headers["webhook-timestamp"] = str(self.timestamp)
-            # One signature for each secret in force: whoever has only the old one still recognises the sender.
+            # One signature for each secret in force: whoever has only the old one still recognises the
+            # sender.
             headers["webhook-signature"] = " ".join(_standard(self, body))
         return headers
 

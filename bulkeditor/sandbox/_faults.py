@@ -55,6 +55,13 @@ class Fault:
         return self.job_row_skip or self.job_stall is not False
 
     @property
+    def stalls_after(self) -> int | None:
+        """After how many rows a job stops; None when the rule is about something else."""
+        if self.job_stall is False:
+            return None
+        return 0 if self.job_stall is True else self.job_stall
+
+    @property
     def refuses(self) -> bool:
         """Whether the request is kept from taking effect."""
         fails = self.drop or self.status is not None or self.html
@@ -70,7 +77,7 @@ class Fault:
         names = [
             name
             for name in ("drop", "truncate", "html", "repeat_page", "partial_batch", "drip", "latency")
-            if getattr(self, name) not in {None, False, 0}
+            if getattr(self, name)
         ]
         if self.status is not None:
             names.insert(0, str(self.status))
@@ -82,7 +89,7 @@ class Fault:
         wait = self.retry_after if self.retry_after is not None or status != 429 else 1  # noqa: PLR2004
         headers = (("Retry-After", str(wait)),) if wait is not None else ()
         if self.html:
-            body = f"<!doctype html><html><head><title>{status}</title></head><body><h1>Bad gateway</h1></body></html>"
+            body = f"<!doctype html><html><head><title>{status}</title></head><body>Bad gateway</body></html>"
             return Answer(
                 status=status, body=body.encode(), headers=headers, content_type="text/html; charset=utf-8"
             )
@@ -139,7 +146,8 @@ class Faults:
             truncate: Announce the full body and break off: half way, or after so many bytes.
             html: Answer with an HTML page, as a proxy would (502 without ``status``).
             repeat_page: A list answers with the page before the one asked for.
-            partial_batch: Carry out the first so many rows only; with ``status`` or ``drop`` the answer then fails.
+            partial_batch: Carry out the first so many rows only; with ``status`` or ``drop`` the answer then
+                fails.
             retry_after: Value of ``Retry-After``: seconds, or an HTTP date.
             drip: Seconds between the bytes of the body.
             duplicate: Deliver the webhook twice, with the same id.
@@ -196,22 +204,15 @@ class Faults:
 
     def stalls(self, processed: int) -> bool:
         """Whether a job that has done so many rows should stop."""
-        return (
-            self._take(
-                lambda rule: (
-                    rule.job_stall is not False
-                    and processed >= int(rule.job_stall is not True and rule.job_stall)
-                )
-            )
-            is not None
-        )
+        struck = self._take(lambda rule: rule.stalls_after is not None and processed >= rule.stalls_after)
+        return struck is not None
 
     def stall_at(self) -> int | None:
         """After how many rows the next job stops, without counting it."""
         with self._lock:
             for rule in self._rules:
-                if rule.job_stall is not False and (rule.times is None or rule.hits < rule.times + rule.skip):
-                    return 0 if rule.job_stall is True else rule.job_stall
+                if rule.stalls_after is not None and (rule.times is None or rule.hits < rule.times):
+                    return rule.stalls_after
         return None
 
     def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:

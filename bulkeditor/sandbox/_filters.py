@@ -1,7 +1,7 @@
 """The JSON filter object, compiled to SQL.
 
-NULL is SQL's own: a comparison with it is unknown, so is its negation, and only rows for which the condition is
-true are found. Money and counts are compared as whole numbers, never through a float.
+NULL is SQL's own: a comparison with it is unknown, so is its negation, and only rows for which the condition
+is true are found. Money and counts are compared as whole numbers, never through a float.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class _Field:
         self.name = name
         self.sql = f"p.{name}"
 
-    def operate(self, operator: str, operand: JSON) -> Sql:
+    def operate(self, operator: str, operand: JSON) -> Sql:  # noqa: PLR0911 -- one line for each operator
         match operator:
             case "eq":
                 return self.is_null() if operand is None else self.equals(operand)
@@ -219,7 +219,8 @@ class _Number(_Field):
 
     def compare(self, sign: str, operand: JSON) -> Sql:
         scaled = _number(operand, self).scaleb(self._scale)
-        # A value between two representable ones equals none; for an order it falls to the side that keeps it exact.
+        # A value between two representable ones equals none; for an order it falls to the side that keeps it
+        # exact.
         low, high = scaled.to_integral_value(ROUND_FLOOR), scaled.to_integral_value(ROUND_CEILING)
         if low != high and sign == "=":
             return Sql(f"({self.sql} IS NULL AND NULL)")
@@ -317,8 +318,8 @@ class _Dotted(_Field):
         if isinstance(operand, str):
             return self._lookup(Sql(f"e.value {sign} ?", (operand,)), "'text'", otherwise=otherwise)
         if isinstance(operand, int | Decimal):
-            # Numbers of any size and shape may stand in custom fields; SQLite reads them as int or double, and so
-            # must the other side be read. Money never takes this way.
+            # Numbers of any size and shape may stand in custom fields; SQLite reads them as int or double,
+            # and so must the other side be read. Money never takes this way.
             number = operand if isinstance(operand, int) and abs(operand) <= _INT64 else float(operand)
             return self._lookup(Sql(f"e.value {sign} ?", (number,)), "'integer', 'real'", otherwise=otherwise)
         return self.refuse(sign)

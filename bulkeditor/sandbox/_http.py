@@ -223,8 +223,8 @@ class Route:
     completion: bool = True
     # A repeat of the same body without a key is a second effect, not the same one again.
     relative: bool = False
-    segments: tuple[str, ...] = attrs.field(init=False)
 
-    @segments.default
-    def _split(self) -> tuple[str, ...]:
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The path's parts, parameters in braces."""
         return tuple(self.path.strip("/").split("/"))

@@ -88,10 +88,16 @@ class Idempotency:
         self._store.execute(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                call.caller.id, key, fingerprint(call), answer.status, encode_text(dict(answer.headers)), answer.body,
-                answer.content_type, call.now_us + _KEPT,
+                call.caller.id,
+                key,
+                fingerprint(call),
+                answer.status,
+                encode_text(dict(answer.headers)),
+                answer.body,
+                answer.content_type,
+                call.now_us + _KEPT,
             ),
-        )  # fmt: skip
+        )
 
     def end(self, call: Call, key: str) -> None:
         """Give a claimed key free."""

@@ -58,24 +58,28 @@ class Inventory:
             self._store.executemany("INSERT INTO locations VALUES (?, ?, ?, ?)", rows)
 
     def stock_up(self, now: int) -> None:
-        """Give every loaded product its levels: those in the table loaded_levels, all else at the default location."""
+        """Give every product its levels: those in loaded_levels, all else at the default location."""
         default = self.default
         with self._store.transaction():
             self._store.execute(
-                # A few pieces are spoken for, so that available differs from on hand: two of every fifth product.
-                "INSERT INTO levels SELECT p.ord, l.idx, CASE WHEN l.idx = ?1 THEN p.inventory_quantity ELSE 0 END, "
+                # A few pieces are spoken for, so that available differs from on hand: two of every fifth
+                # product.
+                "INSERT INTO levels SELECT p.ord, l.idx, CASE WHEN l.idx = ?1 THEN p.inventory_quantity ELSE "
+                "0 END, "
                 "CASE WHEN l.idx = ?1 AND p.ord % 5 = 0 AND p.inventory_quantity >= 10 THEN 2 ELSE 0 END, ?2 "
                 "FROM products p CROSS JOIN locations l",
                 (default, now),
             )
             self._store.execute(
-                "UPDATE levels SET on_hand = k.count FROM loaded_levels k JOIN locations l ON l.id = k.location "
+                "UPDATE levels SET on_hand = k.count FROM loaded_levels k JOIN locations l ON l.id = "
+                "k.location "
                 "WHERE levels.ord = k.ord AND levels.idx = l.idx"
             )
-            # Where the catalog's levels and quantity disagree, the quantity is what was listed: the default location
-            # makes up the difference.
+            # Where the catalog's levels and quantity disagree, the quantity is what was listed: the default
+            # location makes up the difference.
             self._store.execute(
-                "UPDATE levels SET on_hand = on_hand + d.missing FROM (SELECT p.ord AS ord, p.inventory_quantity - "
+                "UPDATE levels SET on_hand = on_hand + d.missing FROM (SELECT p.ord AS ord, "
+                "p.inventory_quantity - "
                 "sum(v.on_hand * l.sync_enabled) AS missing FROM products p JOIN levels v ON v.ord = p.ord "
                 "JOIN locations l ON l.idx = v.idx GROUP BY p.ord HAVING missing <> 0) AS d "
                 "WHERE levels.ord = d.ord AND levels.idx = ?",

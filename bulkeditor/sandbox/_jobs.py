@@ -1,5 +1,6 @@
 """Bulk jobs: they start at their time, work in chunks, and can be watched and cancelled on the way."""
 
+# ruff: noqa: S608 -- SQL is put together from constants of this package; values always travel as parameters
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,7 +30,8 @@ _DOCUMENTED: Final = (
     "completed_at",
 )  # fmt: skip
 _COLUMNS: Final = (
-    "num, id, operation, filter, updates, schedule, created_at, started_at, completed_at, status, total, processed, "
+    "num, id, operation, filter, updates, schedule, created_at, started_at, completed_at, status, total, "
+    "processed, "
     "succeeded, failed, cursor, stalled"
 )
 
@@ -39,6 +41,7 @@ class Jobs:
 
     def __init__(
         self,
+        *,
         store: Store,
         clock: Clock,
         timers: Timers,
@@ -48,7 +51,6 @@ class Jobs:
         products: Products,
         writer: Writer,
         webhooks: Webhooks,
-        *,
         completions: bool,
     ) -> None:
         self._store = store
@@ -95,7 +97,7 @@ class Jobs:
             raise not_found("bulk job", ident)
         return row
 
-    def list(self, status: str | None, limit: int, start: int) -> tuple[list[JSON], int]:
+    def page(self, status: str | None, limit: int, start: int) -> tuple[list[JSON], int]:
         """One page of jobs, newest first, and how many there are."""
         where, parameters = ("", ()) if status is None else ("WHERE status = ?", (status,))
         rows = self._store.rows(
@@ -126,7 +128,8 @@ class Jobs:
         """One page of a job's row errors, and how many there are."""
         number = self.row(ident)[0]
         rows = self._store.rows(
-            "SELECT product_id, sku, code, message, field FROM job_errors WHERE job = ? ORDER BY num LIMIT ? OFFSET ?",
+            "SELECT product_id, sku, code, message, field FROM job_errors WHERE job = ? ORDER BY num LIMIT ? "
+            "OFFSET ?",
             (number, limit, start),
         )
         total = self._store.value("SELECT count(*) FROM job_errors WHERE job = ?", (number,))
@@ -247,7 +250,8 @@ class Jobs:
             if problem is not None:
                 failed += 1
                 self._store.execute(
-                    "INSERT INTO job_errors (job, product_id, sku, code, message, field) VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO job_errors (job, product_id, sku, code, message, field) VALUES (?, ?, ?, ?, "
+                    "?, ?)",
                     (
                         row[0], None if doc is None else doc["id"], None if doc is None else doc["sku"],
                         problem.code, problem.message, problem.field,

@@ -1,5 +1,6 @@
 """What was asked of the server, and what took effect."""
 
+# ruff: noqa: S608 -- SQL is put together from constants of this package; values always travel as parameters
 from __future__ import annotations
 
 import hashlib
@@ -14,7 +15,10 @@ from bulkeditor.sandbox._json import decode_doc, encode_text
 from bulkeditor.sandbox._rows import from_us
 from bulkeditor.sandbox._store import Store
 
-_COLUMNS: Final = "num, at, origin, request_id, method, path, route, status, idempotency_key, replayed, fault, effects, credential"
+_COLUMNS: Final = (
+    "num, at, origin, request_id, method, path, route, status, idempotency_key, replayed, fault, effects, "
+    "credential"
+)
 _CHUNK: Final = 500
 
 
@@ -57,7 +61,8 @@ class JournalEntry:
         fault = f" [{self.fault}]" if self.fault else ""
         effects = ", ".join(f"{effect.kind} {effect.id}" for effect in self.effects[:3])
         more = f" and {len(self.effects) - 3} more" if len(self.effects) > 3 else ""  # noqa: PLR2004
-        return f"#{self.number} {self.method} {self.path} -> {self.status}{key}{fault}: {effects or 'no effect'}{more}"
+        what = f"{effects or 'no effect'}{more}"
+        return f"#{self.number} {self.method} {self.path} -> {self.status}{key}{fault}: {what}"
 
 
 class Journal(Sequence[JournalEntry]):
@@ -105,16 +110,27 @@ class Journal(Sequence[JournalEntry]):
     def record(self, call: Call, status: int | None, effects: Sequence[Effect], *, fault: str | None) -> None:
         """Inside a transaction: write a request down."""
         self._store.execute(
-            "INSERT INTO journal (at, origin, request_id, method, path, route, status, credential, idempotency_key, "
+            "INSERT INTO journal (at, origin, request_id, method, path, route, status, credential, "
+            "idempotency_key, "
             "replayed, relative, fingerprint, fault, effect_count, effects) "
             "VALUES (?, 'request', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                call.now_us, call.request_id, call.method, call.path, call.route.name, status,
-                None if call.credential is None else call.credential.id, call.headers.get("idempotency-key"),
-                call.replayed, call.route.relative, fingerprint(call) if effects else None, fault, len(effects),
+                call.now_us,
+                call.request_id,
+                call.method,
+                call.path,
+                call.route.name,
+                status,
+                None if call.credential is None else call.credential.id,
+                call.headers.get("idempotency-key"),
+                call.replayed,
+                call.route.relative,
+                fingerprint(call) if effects else None,
+                fault,
+                len(effects),
                 _effects_text(effects),
             ),
-        )  # fmt: skip
+        )
 
     def record_unrouted(
         self, *, at: int, request_id: str, method: str, path: str, status: int | None, fault: str | None
@@ -129,7 +145,8 @@ class Journal(Sequence[JournalEntry]):
     def record_job(self, at: int, job_id: str, effects: Sequence[Effect]) -> None:
         """Inside a transaction: write a job's chunk down."""
         self._store.execute(
-            "INSERT INTO journal (at, origin, method, path, route, replayed, relative, effect_count, effects) "
+            "INSERT INTO journal (at, origin, method, path, route, replayed, relative, effect_count, "
+            "effects) "
             "VALUES (?, 'job', 'JOB', ?, 'bulk_jobs.run', 0, 0, ?, ?)",
             (at, job_id, len(effects), _effects_text(effects)),
         )
@@ -138,7 +155,8 @@ class Journal(Sequence[JournalEntry]):
         """Groups of entries in which one logical write took effect more than once."""
         groups = self._store.rows(
             # A key names the write. Without one, only an operation whose repeat adds to the first can double.
-            "SELECT group_concat(num) FROM journal WHERE effect_count > 0 AND replayed = 0 AND origin = 'request' "
+            "SELECT group_concat(num) FROM journal WHERE effect_count > 0 AND replayed = 0 AND origin = "
+            "'request' "
             "AND (idempotency_key IS NOT NULL OR relative = 1) "
             "GROUP BY credential, idempotency_key, CASE WHEN idempotency_key IS NULL THEN fingerprint END "
             "HAVING count(*) > 1 ORDER BY min(num)"
@@ -166,7 +184,17 @@ def _effects_text(effects: Sequence[Effect]) -> str:
 def _entry(row: Any) -> JournalEntry:
     effects: Any = decode_doc(row[11])
     return JournalEntry(
-        number=row[0], at=from_us(row[1]), origin=row[2], request_id=row[3], method=row[4], path=row[5], route=row[6],
-        status=row[7], idempotency_key=row[8], replayed=bool(row[9]), fault=row[10], credential=row[12],
+        number=row[0],
+        at=from_us(row[1]),
+        origin=row[2],
+        request_id=row[3],
+        method=row[4],
+        path=row[5],
+        route=row[6],
+        status=row[7],
+        idempotency_key=row[8],
+        replayed=bool(row[9]),
+        fault=row[10],
+        credential=row[12],
         effects=tuple(Effect(kind=e[0], id=e[1], before=e[2], after=e[3], count=e[4]) for e in effects),
-    )  # fmt: skip
+    )

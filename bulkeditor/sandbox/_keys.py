@@ -1,5 +1,6 @@
 """API keys and OAuth tokens: who may do what, and for how long."""
 
+# ruff: noqa: S608 -- SQL is put together from constants of this package; values always travel as parameters
 from __future__ import annotations
 
 import hashlib
@@ -61,7 +62,8 @@ class Keys:
         number = self._store.number("key")
         key = f"bek_{self._store.token('key', number)}"
         self._store.execute(
-            "INSERT INTO api_keys (num, id, name, scopes, digest, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO api_keys (num, id, name, scopes, digest, created_at, expires_at) VALUES (?, ?, ?, "
+            "?, ?, ?, ?)",
             (
                 number,
                 f"key_{number}",
@@ -96,7 +98,7 @@ class Keys:
                 [(at, ident) for ident, at in used.items()],
             )
 
-    def list(self, limit: int, start: int) -> tuple[list[JSON], int]:
+    def page(self, limit: int, start: int) -> tuple[list[JSON], int]:
         """One page of the keys that still work, and how many there are."""
         self.flush()
         now = self._clock.now_us()
@@ -238,10 +240,14 @@ class OAuth:
         self._store.execute(
             "INSERT INTO oauth_tokens VALUES (?, ?, ?, ?, ?, ?)",
             (
-                number, client, encode_text(chosen), digest(access), now + TOKEN_SECONDS * MICROSECONDS,
+                number,
+                client,
+                encode_text(chosen),
+                digest(access),
+                now + TOKEN_SECONDS * MICROSECONDS,
                 digest(refresh),
             ),
-        )  # fmt: skip
+        )
         return {
             "access_token": access,
             "token_type": "Bearer",

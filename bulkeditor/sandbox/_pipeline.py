@@ -30,13 +30,13 @@ class Pipeline:
 
     def __init__(
         self,
+        *,
         store: Store,
         journal: Journal,
         keys: Keys,
         oauth: OAuth,
         readings: Readings,
         limits: Limits | None,
-        *,
         completions: bool,
     ) -> None:
         self._store = store
@@ -103,7 +103,7 @@ class Pipeline:
                 self._record(call, None if shown is None else shown.status)
         except Refusal as refusal:
             return self._refused(call, refusal)
-        except Exception:
+        except Exception:  # noqa: BLE001 -- logged, and answered with 500
             _log.exception("sandbox: %s %s failed", call.method, call.path)
             return self._refused(call, Refusal(500, "internal", "The server failed; its log says why."))
         return self._outcome(call, shown)

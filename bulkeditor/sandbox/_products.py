@@ -1,5 +1,6 @@
 """The products of the store: load, find, write."""
 
+# ruff: noqa: S608 -- SQL is put together from constants of this package; values always travel as parameters
 from __future__ import annotations
 
 import sqlite3
@@ -20,7 +21,8 @@ _LOAD_CHUNK: Final = 2000
 _CACHED_LISTS: Final = 4
 _INSERT: Final = f"INSERT INTO products VALUES ({', '.join('?' * 17)})"
 _REPLACE: Final = (
-    "UPDATE products SET id = ?2, sku = ?3, title = ?4, handle = ?5, vendor = ?6, product_type = ?7, category = ?8, "
+    "UPDATE products SET id = ?2, sku = ?3, title = ?4, handle = ?5, vendor = ?6, product_type = ?7, "
+    "category = ?8, "
     "status = ?9, tags = ?10, price = ?11, compare_at_price = ?12, cost = ?13, inventory_quantity = ?14, "
     "barcode = ?15, created_at = ?16, updated_at = ?17 WHERE ord = ?1"
 )

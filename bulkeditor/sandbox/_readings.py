@@ -20,8 +20,8 @@ READINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "list_shape": ("object", "no_totals", "array"),
         # Number of the first page.
         "first_page": ("1", "0"),
-        # total: the count is told; short_page: only a short last page; empty_pages: one empty page in the middle,
-        # and only two in a row are the end.
+        # total: the count is told; short_page: only a short last page; empty_pages: one empty page in the
+        # middle, and only two in a row are the end.
         "list_end": ("total", "short_page", "empty_pages"),
         # changing: each request sees the rows shifted, so rows repeat and go missing at page borders.
         "order": ("stable", "changing"),

@@ -31,21 +31,24 @@ class Router:
     """
 
     def __init__(self, routes: Sequence[Route], missing: Sequence[Route]) -> None:
-        self._routes = sorted(routes, key=lambda route: route.path.count("{"))
-        self._missing = tuple(missing)
+        self._routes = [
+            (route, route.segments) for route in sorted(routes, key=lambda route: route.path.count("{"))
+        ]
+        self._missing = [(route, route.segments) for route in missing]
 
     def match(self, method: str, raw_path: str) -> Match | Refusal:
         """Find the operation; or the refusal: 404 ``route_not_found``, or 405 with ``Allow``."""
         segments = [unquote(segment) for segment in raw_path.split("/")[1:]]
         allowed: set[str] = set()
-        for route in self._routes:
-            arguments = _arguments(route, segments)
+        for route, wanted in self._routes:
+            arguments = _arguments(wanted, segments)
             if arguments is not None:
                 if route.method == method:
                     return Match(route, arguments)
                 allowed.add(route.method)
         left_out = any(
-            route.method == method and _arguments(route, segments) is not None for route in self._missing
+            route.method == method and _arguments(wanted, segments) is not None
+            for route, wanted in self._missing
         )
         if allowed and not left_out:
             return Refusal(
@@ -54,14 +57,16 @@ class Router:
                 f"{method[:20]} is not allowed here.",
                 headers=(("Allow", ", ".join(sorted(allowed))),),
             )
-        return Refusal(404, "route_not_found", f"This server has no operation {method[:20]} {raw_path[:200]}.")
+        return Refusal(
+            404, "route_not_found", f"This server has no operation {method[:20]} {raw_path[:200]}."
+        )
 
 
-def _arguments(route: Route, segments: Sequence[str]) -> dict[str, str] | None:
-    if len(segments) != len(route.segments):
+def _arguments(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    if len(segments) != len(pattern):
         return None
     arguments: dict[str, str] = {}
-    for wanted, found in zip(route.segments, segments, strict=True):
+    for wanted, found in zip(pattern, segments, strict=True):
         if wanted.startswith("{"):
             if not found:
                 return None

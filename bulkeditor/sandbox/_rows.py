@@ -134,7 +134,8 @@ def new_doc(values: Mapping[str, JSON], ident: str, now: str) -> Doc:
 def loaded_doc(row: Mapping[str, Any], number: int, now: str) -> Doc:
     """The document of a catalog row, whose money may be text and whose times may be datetimes."""
     values: Doc = {name: _loaded(value) for name, value in row.items() if name not in _NOT_STORED}
-    for name, value in (row.get("extra") or {}).items():
+    extra: Mapping[str, Any] = row.get("extra") or {}
+    for name, value in extra.items():
         values.setdefault(name, value)
     for name in MONEY:
         values[name] = _loaded_money(values.get(name), name, number)

@@ -59,14 +59,14 @@ class ProductStore:
 class Sandbox(Connecting):
     """An embedded server with the whole API, for trying things out and for tests.
 
-    Use it as a context manager; or :meth:`start` and :meth:`close` it. Everything it does is the same for the same
-    seed: ids, keys, the catalog.
+    Use it as a context manager; or :meth:`start` and :meth:`close` it. Everything it does is the same for the
+    same seed: ids, keys, the catalog.
 
     Args:
         products: How many products to generate.
         seed: Chooses ids, keys and the generated catalog.
-        catalog: Products instead of the generated ones: a file (Shopify CSV, JSON Lines), an imported catalog, or
-            rows.
+        catalog: Products instead of the generated ones: a file (Shopify CSV, JSON Lines), an imported
+            catalog, or rows.
         readings: How to read the documentation where it leaves a choice; see :data:`READINGS`.
         completions: False serves the documented operations only.
         clock: ``"real"``, ``"frozen"`` (now), or an aware datetime to stand still at.
@@ -104,7 +104,7 @@ class Sandbox(Connecting):
     # Life
 
     def start(self) -> Self:
-        """Listen, and let scheduled work run. Starting twice changes nothing; a stopped sandbox keeps port and data."""
+        """Listen, and let scheduled work run. A stopped sandbox starts again with its port and data."""
         if self._server is None:
             server = Server(self._shop.app, self._port)
             server.start()
@@ -273,8 +273,8 @@ class Sandbox(Connecting):
     def assert_no_duplicate_effects(self) -> None:
         """Check that no write took effect twice.
 
-        One logical write is: requests with one idempotency key; or, without a key, the same body sent again to an
-        operation whose repeat adds to the first (create, adjust, rotate).
+        One logical write is: requests with one idempotency key; or, without a key, the same body sent again
+        to an operation whose repeat adds to the first (create, adjust, rotate).
 
         Raises:
             AssertionError: It did; the entries are named.

@@ -59,21 +59,41 @@ class Shop:
         self.journal = Journal(self.store)
         self.products = Products(self.store, readings)
         self.courier = Courier()
-        self.webhooks = Webhooks(self.store, self.clock, self.timers, self.faults, readings, self.courier)
+        self.webhooks = Webhooks(
+            store=self.store,
+            clock=self.clock,
+            timers=self.timers,
+            faults=self.faults,
+            readings=readings,
+            courier=self.courier,
+        )
         self.inventory = Inventory(self.store, self.clock, self.products, self.webhooks)
         self.renderer = Renderer(self.products, readings)
         self.writer = Writer(self.clock, self.products, self.inventory, self.webhooks, self.renderer)
         self.jobs = Jobs(
-            self.store, self.clock, self.timers, self.faults, self.journal, readings, self.products, self.writer,
-            self.webhooks, completions=completions,
-        )  # fmt: skip
+            store=self.store,
+            clock=self.clock,
+            timers=self.timers,
+            faults=self.faults,
+            journal=self.journal,
+            readings=readings,
+            products=self.products,
+            writer=self.writer,
+            webhooks=self.webhooks,
+            completions=completions,
+        )
         self.keys = Keys(self.store, self.clock)
         self.oauth = OAuth(self.store, self.clock)
         self._executors = _Executors()
         pipeline = Pipeline(
-            self.store, self.journal, self.keys, self.oauth, readings, None if limits is None else Limits(limits),
+            store=self.store,
+            journal=self.journal,
+            keys=self.keys,
+            oauth=self.oauth,
+            readings=readings,
+            limits=None if limits is None else Limits(limits),
             completions=completions,
-        )  # fmt: skip
+        )
         self.app = App(
             store=self.store,
             clock=self.clock,

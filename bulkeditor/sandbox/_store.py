@@ -1,7 +1,7 @@
 """The server's memory: one SQLite file, one connection, one fair lock.
 
-Everything that the server knows stands in the file (products, jobs, deliveries, keys, timers, journal …), so a
-catalog of any size costs no memory, a rollback leaves nothing behind, and a snapshot is a copy of the file.
+Everything that the server knows stands in the file (products, jobs, deliveries, keys, timers, journal …), so
+a catalog of any size costs no memory, a rollback leaves nothing behind, and a snapshot is a copy of the file.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ MICROSECONDS: Final = 1_000_000
 class FairLock:
     """A reentrant lock that is handed on in the order of asking.
 
-    threading.RLock lets the thread that just released it take it again at once: a job that commits chunk after
-    chunk would keep every request waiting until its end.
+    threading.RLock lets the thread that just released it take it again at once: a job that commits chunk
+    after chunk would keep every request waiting until its end.
     """
 
     def __init__(self) -> None:
@@ -85,15 +85,11 @@ class Store:
         self._snapshots = 0
         self.closed = False
         self._finalizer = weakref.finalize(self, _dispose, self._connection, self._folder)
-        for statement in TABLES:
-            self._connection.execute(statement)
+        self._connection.executescript(TABLES)
 
     def build_indexes(self) -> None:
         """After the first load: building an index once is cheaper than keeping it up row by row."""
-        for statement in INDEXES:
-            self._connection.execute(statement)
-        self._connection.execute("PRAGMA analysis_limit = 400")
-        self._connection.execute("ANALYZE")
+        self._connection.executescript(INDEXES)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
@@ -135,11 +131,11 @@ class Store:
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
         """Run one statement inside the caller's transaction or lock."""
-        return self._connection.execute(sql, parameters)  # type: ignore[arg-type]  # typeshed wants its own union
+        return self._connection.execute(sql, parameters)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run one statement for many rows."""
-        self._connection.executemany(sql, rows)  # type: ignore[arg-type]  # typeshed wants its own union
+        self._connection.executemany(sql, rows)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Every row of a query."""
@@ -159,7 +155,7 @@ class Store:
         return None if row is None else row[0]
 
     def number(self, kind: str) -> int:
-        """The next number of a kind: 1, 2, 3 …"""
+        """The next number of a kind, counted from 1."""
         row = self.execute(
             "INSERT INTO counters (kind, last) VALUES (?, 1) "
             "ON CONFLICT (kind) DO UPDATE SET last = last + 1 RETURNING last",

@@ -97,7 +97,7 @@ def _status(name: str, value: JSON) -> _Outcome:
     return (value,)
 
 
-def _money(name: str, value: JSON) -> _Outcome:
+def _money(name: str, value: JSON) -> _Outcome:  # noqa: PLR0911 -- one line for each rule
     if value is None:
         return (None,)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
@@ -127,7 +127,7 @@ def _quantity(name: str, value: JSON) -> _Outcome:
     return (value,)
 
 
-def _tags(name: str, value: JSON) -> _Outcome:
+def _tags(name: str, value: JSON) -> _Outcome:  # noqa: PLR0911 -- one line for each rule
     if value is None:
         return ([],)
     if not isinstance(value, list):

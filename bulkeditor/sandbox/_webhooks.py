@@ -1,5 +1,6 @@
 """Subscriptions, and the deliveries to them: signed, retried, logged."""
 
+# ruff: noqa: S608 -- SQL is put together from constants of this package; values always travel as parameters
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,14 @@ class Webhooks:
     """Who wants which event, and what became of each delivery."""
 
     def __init__(
-        self, store: Store, clock: Clock, timers: Timers, faults: Faults, readings: Readings, courier: Courier
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        timers: Timers,
+        faults: Faults,
+        readings: Readings,
+        courier: Courier,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -146,7 +154,8 @@ class Webhooks:
         for ident, number in subscribers:
             delivery = self._store.number("delivery")
             self._store.execute(
-                "INSERT INTO deliveries (num, id, webhook, event, payload, status, attempts, tries, created_at, "
+                "INSERT INTO deliveries (num, id, webhook, event, payload, status, attempts, tries, "
+                "created_at, "
                 "next_attempt_at) VALUES (?, ?, ?, ?, ?, 'pending', 0, 0, ?, ?)",
                 (delivery, f"delivery_{delivery}", ident, event, payload, now, now),
             )
@@ -185,8 +194,10 @@ class Webhooks:
     def _attempt(self, ident: str) -> None:
         with self._store.lock:
             row = self._store.row(
-                "SELECT d.event, d.payload, w.endpoint, w.secret, w.previous_secret, w.previous_expires_at, d.tries, "
-                "w.num FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.id = ? AND d.status = 'pending'",
+                "SELECT d.event, d.payload, w.endpoint, w.secret, w.previous_secret, w.previous_expires_at, "
+                "d.tries, "
+                "w.num FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.id = ? AND d.status = "
+                "'pending'",
                 (ident,),
             )
         if row is None:
@@ -236,13 +247,17 @@ class Webhooks:
         now = self._clock.now_us()
         with self._store.transaction():
             self._store.execute(
-                "UPDATE deliveries SET status = ?, attempts = attempts + 1, tries = tries + 1, response_status = ?, "
+                "UPDATE deliveries SET status = ?, attempts = attempts + 1, tries = tries + 1, "
+                "response_status = ?, "
                 "delivered_at = ?, next_attempt_at = NULL WHERE id = ?",
                 (outcome, status, now if outcome == "delivered" else None, ident),
             )
 
 
-_DELIVERY: Final = "id, webhook, event, status, attempts, response_status, created_at, delivered_at, next_attempt_at, payload"
+_DELIVERY: Final = (
+    "id, webhook, event, status, attempts, response_status, created_at, delivered_at, next_attempt_at, "
+    "payload"
+)
 
 
 def _delivery(row: Any) -> Doc:
@@ -261,7 +276,8 @@ def _delivery(row: Any) -> Doc:
 
 
 def _lane(webhook: int) -> str:
-    # A few lanes: a receiver that hangs holds up those in its own lane only, and each receiver gets them in order.
+    # A few lanes: a receiver that hangs holds up those in its own lane only, and each receiver gets them in
+    # order.
     return f"deliveries-{webhook % _LANES}"
 
 
