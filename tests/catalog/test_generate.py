@@ -48,10 +48,11 @@ def test_it_streams() -> None:
 
 
 def test_the_first_rows_are_what_the_documentation_names() -> None:
-    first, second = generate(2)
+    first, second, third = generate(3)
     assert (first["id"], second["id"]) == ("product_id_1", "product_id_2")
-    assert first["sku"] == "TS-1"
-    for row in (first, second):
+    # A third product: the documented update names both ids and this SKU in one call.
+    assert third["sku"] == "TS-1"
+    for row in (first, second, third):
         assert (row["vendor"], row["product_type"]) == ("Premium Brand", "T-Shirt")
 
 

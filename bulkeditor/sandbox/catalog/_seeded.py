@@ -55,16 +55,16 @@ def seeded_rows() -> Iterator[dict[str, object]]:
     """Rows that the documentation's examples look for, the most wanted first."""
     shirt, shirt_title = "premium-cotton-t-shirt", "Premium Cotton T-Shirt"
     yield _row(
-        "TS-1", shirt, shirt_title, price="29.99", cost="12.40", stock=(34, 8), tags=("summer", "featured"),
+        "PT-1", shirt, shirt_title, price="29.99", cost="12.40", stock=(34, 8), tags=("summer", "featured"),
         options=(("Color", "White"), ("Size", "M")), barcode="4006381333931", material="cotton",
     )  # fmt: skip
     yield _row(
-        "TS-2", shirt, shirt_title, price="29.99", compare_at_price="39.99", stock=(4, 2),
+        "PT-2", shirt, shirt_title, price="29.99", compare_at_price="39.99", stock=(4, 2),
         tags=("summer", "featured"),
         options=(("Color", "White"), ("Size", "L")), barcode="0036000291452", material="cotton",
     )  # fmt: skip
     yield _row(
-        "TS-3", shirt, shirt_title, price="31.99", cost="12.40", stock=(0, 0),
+        "TS-1", shirt, shirt_title, price="31.99", cost="12.40", stock=(0, 0),
         tags=("summer", "discontinued"),
         options=(("Color", "Navy"), ("Size", "M")), material="cotton",
     )  # fmt: skip
