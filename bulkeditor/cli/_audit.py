@@ -21,6 +21,9 @@ Equalities = dict[str, str]
 
 DEMO_FILTER: Equalities = {"product_type": "T-Shirt", "vendor": "Premium Brand"}
 _MARKS = ("vendor", "product_type")
+_OTHER_MARKS = ("category", "status")
+SURVEYED = ("price", *_MARKS, *_OTHER_MARKS)
+"""The fields that a survey reads."""
 # The job's own traces; everything else about a row must stay as it was.
 _MAY_CHANGE = frozenset({"price", "updated_at"})
 
@@ -33,13 +36,15 @@ class Survey:
         total: Rows.
         unpriced: Rows without a price, which no percentage can change.
         groups: Rows with a price above zero, by (vendor, product_type).
-        statuses: The same rows by status.
+        others: The same rows by category and by status, for catalogs that know neither vendor nor type.
     """
 
     total: int = 0
     unpriced: int = 0
     groups: Counter[tuple[str | None, str | None]] = attrs.field(factory=Counter)
-    statuses: Counter[str] = attrs.field(factory=Counter)
+    others: dict[str, Counter[str]] = attrs.field(
+        factory=lambda: {mark: Counter[str]() for mark in _OTHER_MARKS}
+    )
 
     def add(self, product: Product) -> None:
         """Count one row."""
@@ -48,13 +53,14 @@ class Survey:
             self.unpriced += 1
         elif product.price > 0:
             self.groups[product.vendor or None, product.product_type or None] += 1
-            self.statuses[product.status] += 1
+            for mark, counter in self.others.items():
+                counter[getattr(product, mark) or ""] += 1
 
     def choose(self) -> Equalities | None:
         """The filter for the largest group that plain equalities can express.
 
         A blank cannot be told by equality, so a group with one blank is asked for by its other mark, and
-        one with neither by status at best. ``None`` when no row has a price that could change.
+        one with neither by category, or by status at last. ``None`` when no row has a price to change.
         """
         if (
             all(value in self._values(mark) for mark, value in DEMO_FILTER.items())
@@ -67,7 +73,13 @@ class Survey:
             named = {mark: value for mark, value in zip(_MARKS, group, strict=True) if value}
             if named:
                 return named
-        return {"status": self.statuses.most_common(1)[0][0]} if self.statuses else None
+        for mark, counter in self.others.items():
+            value = max(
+                (name for name in counter if name), key=lambda name: (counter[name], name), default=None
+            )
+            if value:
+                return {mark: value}
+        return None
 
     def _values(self, mark: str) -> set[str | None]:
         return {group[_MARKS.index(mark)] for group in self.groups}

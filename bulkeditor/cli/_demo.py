@@ -9,12 +9,14 @@ import secrets
 import time
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 import bulkeditor as be
 from bulkeditor.cli._audit import (
+    SURVEYED,
     Equalities,
     Row,
     Snapshot,
@@ -120,7 +122,8 @@ class _Demo:
         condition = be.Condition.from_filter(chosen)
         self._preview(shop, condition)
         before = take_snapshot(shop.products.list(), condition)
-        job_problems = self._run_job(shop, chosen)
+        unpriced = sum(row.price is None for row in before.inside.values())
+        job_problems = self._run_job(shop, chosen, unpriced)
         after = take_snapshot(shop.products.list(), condition)
         verdict = compare(before, after, PERCENT)
         return DemoResult(
@@ -144,7 +147,8 @@ class _Demo:
                 self._imported(report)
 
     def _imported(self, report: ImportReport) -> None:
-        self._screen.fact("import", str(report))
+        told = str(report).removeprefix(report.file)
+        self._screen.fact("import", Path(report.file).name + told)
         missed = [*report.problems, *report.skipped]
         for problem in missed[:_MISSED_SHOWN]:
             self._screen.line(f"    {one_line(str(problem))}")
@@ -154,7 +158,7 @@ class _Demo:
     def _survey(self, shop: be.BulkEditor) -> Survey:
         survey, start = Survey(), time.monotonic()
         # Only what is needed: a field that was not asked for raises instead of reading as nothing.
-        for product in shop.products.list(fields=["vendor", "product_type", "price", "status"]):
+        for product in shop.products.list(fields=SURVEYED):
             survey.add(product)
         took = time.monotonic() - start
         self._screen.fact("read", f"{count(survey.total, 'product')} over HTTP in {took:.2f} s")
@@ -175,17 +179,19 @@ class _Demo:
         columns = (Column("SKU", shrinks=True), Column("title", shrinks=True))
         self._screen.table((*columns, Column("price", right=True), Column("exactly", right=True)), rows)
 
-    def _run_job(self, shop: be.BulkEditor, chosen: Equalities) -> list[str]:
+    def _run_job(self, shop: be.BulkEditor, chosen: Equalities, unpriced: int) -> list[str]:
         self._screen.heading("3. The bulk job")
         secret = be.Secret(secrets.token_urlsafe(32))
         with WebhookEndpoint(secret) as endpoint:
             webhook = shop.webhooks.create(events=sorted(_ENDINGS), endpoint=endpoint.url, secret=secret)
             try:
-                return self._watch_job(shop, chosen, endpoint)
+                return self._watch_job(shop, chosen, endpoint, unpriced)
             finally:
                 shop.webhooks.delete(webhook.id)
 
-    def _watch_job(self, shop: be.BulkEditor, chosen: Equalities, endpoint: WebhookEndpoint) -> list[str]:
+    def _watch_job(
+        self, shop: be.BulkEditor, chosen: Equalities, endpoint: WebhookEndpoint, unpriced: int
+    ) -> list[str]:
         start = time.monotonic()
         job = shop.bulk_jobs.create(
             operation="update",
@@ -193,16 +199,18 @@ class _Demo:
             updates=be.Updates(price_adjustment=be.PriceAdjustment.percentage(PERCENT)),
         )
         try:
-            # Rows without a price make a job end with errors; each row is judged below, so go on.
+            # Rows without a price make a job end with errors; every row is judged below, so go on.
             job = shop.bulk_jobs.wait(
                 job.id, progress=self._progress, timeout=self._job_timeout, allow_errors=True
             )
         except be.JobError as error:
             return [str(error)]
         self._screen.fact("job", f"{job.id} {job.status} after {time.monotonic() - start:.2f} s")
-        if job.error_count:
-            self._screen.fact("row errors", f"{count(job.error_count, 'row')} refused by the server")
-        return self._judge_webhook(job, endpoint.wait_for(_ENDINGS, job.id, self._webhook_timeout))
+        problems = self._judge_webhook(job, endpoint.wait_for(_ENDINGS, job.id, self._webhook_timeout))
+        if (job.error_count or 0) != unpriced:
+            problems.append(f"The job refused {job.error_count} rows; {unpriced} have no price to change.")
+            self._screen.held(False, problems[-1])
+        return problems
 
     def _progress(self, job: be.Job) -> None:
         done, total = job.processed_products or 0, job.total_products or 0
@@ -238,7 +246,9 @@ class _Demo:
             )
         if not verdict.outside_intact:
             problems.append("Rows outside the filter changed.")
-        outside = f"{count(before.outside, 'row')} outside the filter, all fields as before"
+        outside = f"{count(before.outside, 'row')} outside the filter, every field as before"
+        if not before.outside:
+            outside = "no row is outside the filter, so none could be touched by mistake"
         self._screen.held(verdict.outside_intact, outside if verdict.outside_intact else problems[-1])
         return problems
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import attrs
 
@@ -16,6 +16,10 @@ from bulkeditor._secret import Secret
 from bulkeditor.errors import WebhookVerificationError
 
 _MAX_BODY = 1024 * 1024
+
+
+def _members(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 @attrs.frozen
@@ -84,9 +88,8 @@ class WebhookEndpoint:
             content = json.loads(body)
         except ValueError:
             content = None
-        parts: dict[str, Any] = content if isinstance(content, dict) else {}
-        data = parts.get("data")
-        event = Received(str(parts.get("event", "")), data if isinstance(data, dict) else {}, problem)
+        parts = _members(content)
+        event = Received(str(parts.get("event", "")), _members(parts.get("data")), problem)
         with self._arrived:
             self._received.append(event)
             self._arrived.notify_all()

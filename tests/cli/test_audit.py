@@ -22,6 +22,7 @@ def product(number: int, price: str | None, **fields: object) -> be.Product:
         "title": f"Product {number}",
         "vendor": "Acme",
         "product_type": "Mug",
+        "category": "Kitchen",
         "status": "active",
         "price": None if price is None else Decimal(price),
         "updated_at": THEN,
@@ -59,7 +60,7 @@ def test_otherwise_the_largest_group_with_prices_is_taken() -> None:
     [
         ("Acme", None, {"vendor": "Acme"}),
         ("", "Mug", {"product_type": "Mug"}),
-        (None, "", {"status": "active"}),
+        (None, "", {"category": "Kitchen"}),
     ],
 )
 def test_blanks_are_left_out_of_the_filter(
@@ -67,6 +68,11 @@ def test_blanks_are_left_out_of_the_filter(
 ) -> None:
     rows = [product(number, "5", vendor=vendor, product_type=kind) for number in range(3)]
     assert surveyed(*rows).choose() == expected
+
+
+def test_a_catalog_without_any_mark_is_taken_by_status() -> None:
+    rows = [product(number, "5", vendor=None, product_type=None, category="") for number in range(3)]
+    assert surveyed(*rows).choose() == {"status": "active"}
 
 
 def test_a_named_group_goes_before_a_larger_one_that_equality_cannot_tell() -> None:
