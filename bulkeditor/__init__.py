@@ -176,7 +176,6 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "F",
     "UNSET",
     "APIError",
     "ApiKey",
@@ -193,6 +192,7 @@ __all__ = [
     "DeadlineExceededError",
     "Delivery",
     "Event",
+    "F",
     "FieldError",
     "Hooks",
     "InvalidInputError",

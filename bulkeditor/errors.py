@@ -17,7 +17,7 @@ class FieldError:
     """One problem with one field of one row.
 
     Args:
-        field: Dotted path of the field (``price``, ``products[3].tags``); ``None`` when the row as a whole is meant.
+        field: Dotted path of the field (``price``, ``products[3].tags``); ``None`` when the row is meant.
         message: What is wrong, in a sentence.
         code: A stable machine-readable name (``required``, ``negative``, ``unknown_field`` …).
     """
@@ -54,7 +54,9 @@ class BulkEditorError(Exception):
         return (_rebuild, (type(self), self.args, dict(self.__dict__)))
 
 
-def _rebuild(cls: type[BulkEditorError], args: tuple[object, ...], state: dict[str, object]) -> BulkEditorError:
+def _rebuild(
+    cls: type[BulkEditorError], args: tuple[object, ...], state: dict[str, object]
+) -> BulkEditorError:
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)

@@ -16,5 +16,5 @@ def shared_root() -> Path:
 def shared() -> Path:
     root = shared_root()
     if not (root / "data").is_dir():
-        pytest.skip(f"no shared data at {root}: set BULKEDITOR_SHARED to the folder that holds data/ and vendor-specs/")
+        pytest.skip(f"no shared data at {root}: set BULKEDITOR_SHARED to the folder that holds data/")
     return root

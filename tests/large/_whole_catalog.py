@@ -1,4 +1,4 @@
-"""Run as a program: load a catalog, list it whole and change it whole with both clients; prints what it saw as JSON."""
+"""Run as a program: load a catalog, list and change it whole with both clients; prints JSON."""
 
 import asyncio
 import json
@@ -49,7 +49,9 @@ async def asynchronous(sandbox: be.Sandbox) -> dict[str, object]:
         async for page in pager.pages():
             count += len(page.items)
             ids.update(int(product.id.rpartition("_")[2]) for product in page.items)
-            changes = [{"id": p.id, "price": p.price + Decimal("0.0001")} for p in page.items if p.price is not None]
+            changes = [
+                {"id": p.id, "price": p.price + Decimal("0.0001")} for p in page.items if p.price is not None
+            ]
             report = await shop.products.update(changes)
             updated += len(report.updated)
             failed += len(report.outcomes) - len(report.updated)

@@ -1,5 +1,6 @@
 """The public surface: what `import bulkeditor` offers, and what it costs."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,6 @@ def test_every_exported_name_exists(name):
 
 
 def test_names_for_type_checkers_are_the_lazy_names():
-    import ast
-
     tree = ast.parse(Path(be.__file__).read_text())
     guarded = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.name for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names}
@@ -36,6 +35,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_importing_the_package_loads_no_dependency():
-    code = "import sys, bulkeditor; print([m for m in ('httpx', 'attrs', 'cattrs', 'msgspec', 'tenacity') if m in sys.modules])"
+    names = ("httpx", "attrs", "cattrs", "msgspec", "tenacity")
+    code = f"import sys, bulkeditor; print([m for m in {names} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

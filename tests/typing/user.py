@@ -12,9 +12,13 @@ from bulkeditor import F
 def connect() -> None:
     shop = be.BulkEditor(base_url="https://editor.example.com", api_key="k")
     assert_type(shop, be.BulkEditor)
-    assert_type(shop.with_options(timeout=30, deadline=120, retry=be.RetryPolicy(max_retries=6)), be.BulkEditor)
+    assert_type(
+        shop.with_options(timeout=30, deadline=120, retry=be.RetryPolicy(max_retries=6)), be.BulkEditor
+    )
     assert_type(be.BulkEditor.sandbox(products=10), be.BulkEditor)
-    be.BulkEditor(auth=be.auth.OAuth2(client_id="i", client_secret="s", token_url="https://t.example.com/token"))
+    be.BulkEditor(
+        auth=be.auth.OAuth2(client_id="i", client_secret="s", token_url="https://t.example.com/token")
+    )
 
 
 def products(shop: be.BulkEditor) -> None:
@@ -31,7 +35,10 @@ def products(shop: be.BulkEditor) -> None:
     assert_type(listing.first(), be.Product | None)
     assert_type(shop.products.get("product_id_1"), be.Product)
     report = shop.products.update(
-        [be.ProductUpdate(id="product_id_1", price="29.99"), {"id": "product_id_2", "tags": ["sale", "featured"]}]
+        [
+            be.ProductUpdate(id="product_id_1", price="29.99"),
+            {"id": "product_id_2", "tags": ["sale", "featured"]},
+        ]
     )
     assert_type(report, be.UpdateReport)
     assert_type(report.outcomes[0], be.RowOutcome)
@@ -39,8 +46,8 @@ def products(shop: be.BulkEditor) -> None:
 
 
 def typing_errors(product: be.Product) -> None:
-    product.prize  # type: ignore[attr-defined]  # pyright: ignore  # noqa: B018 -- a typo must not be Any
-    product.price = Decimal(1)  # type: ignore[misc]  # pyright: ignore -- models are frozen
+    product.prize  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # noqa: B018, E501 -- not Any
+    product.price = Decimal(1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] -- frozen
 
 
 def conditions() -> None:
@@ -67,7 +74,9 @@ async def asynchronous() -> None:
         async for product in shop.products.list(limit=50):
             assert_type(product, be.Product)
         assert_type(await shop.products.get("product_id_1"), be.Product)
-        assert_type(await shop.products.update([{"id": "product_id_1", "price": "1.00"}]), be.AsyncUpdateReport)
+        assert_type(
+            await shop.products.update([{"id": "product_id_1", "price": "1.00"}]), be.AsyncUpdateReport
+        )
 
 
 def refused() -> None:
