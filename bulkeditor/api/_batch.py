@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Final, cast
 
 import attrs
@@ -52,28 +52,30 @@ class BatchSender:
 
     def send(self, rows: Sequence[Row]) -> Exchange[None]:
         """Send rows until each has an outcome, or is known to be in doubt (``silent``)."""
-        attempt = 1
-        while rows:
+        left: Sequence[Row] = rows
+        for attempt in count(1):
+            if not left:
+                return
             if self._stopped is not None:
-                _end(rows, "skipped", self._stopped, "It was not sent, because another request was refused")
+                _end(left, "skipped", self._stopped, "It was not sent, because another request was refused")
                 return
             try:
-                response = yield build("products.update", content=_body(rows))
+                response = yield build("products.update", content=_body(left))
                 replies = rows_of(response)
             except BulkEditorError as error:
                 failure = error
             else:
                 self.answered = True
-                self._take(rows, replies)
+                self._take(left, replies)
                 return
             if not lost(failure):
-                yield from self._refused(rows, failure)
+                yield from self._refused(left, failure)
                 return
             self.answered = True
-            rows = yield from self._settle(rows, failure, attempt)
-            if rows:
+            again: Sequence[Row] = yield from self._settle(left, failure, attempt)
+            left = again
+            if left:
                 yield Sleep(self._policy.bound(attempt))
-            attempt += 1
 
     @property
     def _stopped(self) -> BulkEditorError | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 import attrs
 
 from bulkeditor.api import _answers
 from bulkeditor.api._paging import Walk
-from bulkeditor.api._request import ask, build, refused
+from bulkeditor.api._request import ask, build, name_list, refused
 from bulkeditor.api._token import Position, listing_id, read_token
 from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.http import Exchange
@@ -51,7 +51,7 @@ class Listing(Generic[M]):
     limit: int = MAX_LIMIT
     page: int | None = None
     params: tuple[tuple[str, str], ...] = ()
-    path: Mapping[str, str] = attrs.field(factory=dict)
+    path: Mapping[str, str] = attrs.field(factory=dict[str, str])
     fields: frozenset[str] | None = None
     keep: Callable[[M], M | None] = unchanged
     instead: str | None = None
@@ -124,11 +124,7 @@ def check_fields(fields: object, model: type[Model]) -> tuple[str, ...] | None:
     """
     if fields is None:
         return None
-    if isinstance(fields, str) or not isinstance(fields, Iterable):
-        raise refused(
-            "fields", f"must be a list of field names, got {fields!r}", "Write fields=['id', 'price']."
-        )
-    names = list(fields)
+    names = name_list(fields, "fields", "field names")
     known = [field.name for field in attrs.fields(model)]  # type: ignore[arg-type]  # models are attrs classes
     errors = [_unknown(name, known, model.__name__) for name in names if name not in known]
     if errors:
@@ -137,9 +133,7 @@ def check_fields(fields: object, model: type[Model]) -> tuple[str, ...] | None:
             errors=errors,
             hint="Leave fields out to get every field; ones that this version does not know are in .extra.",
         )
-    if not names:
-        raise refused("fields", "names no field", "Leave fields out to get every field.")
-    return tuple(dict.fromkeys(names))
+    return tuple(names)
 
 
 def _unknown(name: object, known: Sequence[str], model: str) -> FieldError:

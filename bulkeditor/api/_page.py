@@ -31,10 +31,10 @@ class Page(Generic[M]):
     has_next: bool
     total: int | None = None
     problems: Sequence[RowProblem] = ()
-    _listing: str = attrs.field(repr=False)
-    _limit: int = attrs.field(repr=False)
-    _here: Position = attrs.field(repr=False)
-    _next: Position = attrs.field(repr=False)
+    _listing: str = attrs.field(repr=False, alias="listing")
+    _limit: int = attrs.field(repr=False, alias="limit")
+    _here: Position = attrs.field(repr=False, alias="here")
+    _next: Position = attrs.field(repr=False, alias="next")
 
     @property
     def token(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import attrs
 
@@ -174,6 +174,23 @@ def ensure_text(value: object, name: str) -> str:
     raise refused(name, f"must be a text that is not blank, got {value!r:.60}")
 
 
+def name_list(given: object, field: str, what: str) -> list[str]:
+    """Names as a list, each once; one text alone is a mistake that would be read letter by letter.
+
+    Args:
+        given: The names.
+        field: The argument's name.
+        what: What they name.
+    """
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise refused(field, f"must be a list of {what}, got {given!r:.60}")
+    names = cast("Iterable[object]", given)
+    found = list(dict.fromkeys(ensure_text(name, field) for name in names))
+    if not found:
+        raise refused(field, f"holds none of the {what}")
+    return found
+
+
 def refused(field: str, problem: str, hint: str | None = None, *, code: str = "invalid") -> InvalidInputError:
     """The error for one wrong argument.
 
@@ -197,6 +214,7 @@ __all__ = [
     "lacks",
     "lost",
     "mint_key",
+    "name_list",
     "refused",
     "renewed",
     "unknown",

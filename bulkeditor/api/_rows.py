@@ -86,11 +86,15 @@ def read_rows(rows: Iterable[object], *, verify: bool) -> list[Row]:
     Raises:
         InvalidInputError: ``rows`` is one row instead of a list of them.
     """
-    if isinstance(rows, str | bytes | Mapping | ProductUpdate):
+    if not _many(rows):
         raise InvalidInputError(
             f"update takes a list of rows, got one {type(rows).__name__}.", hint="Write [row]."
         )
     return [_read(index, given, verify=verify) for index, given in enumerate(rows)]
+
+
+def _many(rows: object) -> bool:
+    return isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping | ProductUpdate)
 
 
 def _read(index: int, given: object, *, verify: bool) -> Row:

@@ -28,7 +28,7 @@ from bulkeditor.query import Condition
 
 OPERATIONS: Final = ("update", "delete")
 _COUNT_WAITS: Final = (0.1, 0.4)
-_FIRST_WAIT: Final = 0.5
+_FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 10.0
 
 
@@ -145,7 +145,7 @@ def _read_new(job_id: str) -> Exchange[Job]:
 def _begun(job: Job) -> Exchange[Job]:
     """The job once it says how many products it is about; most servers count when it begins."""
     for pause in _COUNT_WAITS:
-        if getattr(job, "total_products", None) is not None or job.terminal:
+        if getattr(job, "total_products", None) or job.terminal:
             break
         yield Sleep(pause)
         job = yield from _read_new(job.id)

@@ -167,7 +167,8 @@ def _checked(
 ) -> list[dict[str, object]]:
     given: object = rows
     if isinstance(given, str | bytes | Mapping):
-        raise refused(what, f"must be a list of rows, got one {type(given).__name__}", "Write [row].")
+        kind = type(cast("object", given)).__name__
+        raise refused(what, f"must be a list of rows, got one {kind}", "Write [row].")
     return [_check(row, f"{what}[{index}]", quantity, optional) for index, row in enumerate(rows)]
 
 
@@ -205,7 +206,11 @@ def _replied(
 ) -> LevelOutcome:
     reply = reply_of(entry)
     raw = entry.get("level")
-    level = _answers.part(response, encode(raw), InventoryLevel) if isinstance(raw, Mapping) else None
+    level = (
+        _answers.part(response, encode(cast("object", raw)), InventoryLevel)
+        if isinstance(raw, Mapping)
+        else None
+    )
     product = entry.get("product_id")
     named = {**row, "product_id": product} if isinstance(product, str) else row
     return _outcome(index, named, reply.status or "unknown", reply.errors, level)

@@ -9,7 +9,7 @@ from typing import Final
 
 from bulkeditor.api import _answers
 from bulkeditor.api._lists import MAX_LIMIT, Listing, by_id, check_limit, collect
-from bulkeditor.api._request import ask_once, build, ensure_text, refused
+from bulkeditor.api._request import ask_once, build, ensure_text, name_list, refused
 from bulkeditor.api._settle import delete_once, post
 from bulkeditor.api.webhooks import check_overlap
 from bulkeditor.errors import KeyRotationWarning, OutcomeUnknownError
@@ -163,16 +163,12 @@ def check_scopes(scopes: object) -> list[str]:
     Raises:
         InvalidInputError: Not a list, empty, or a name that does not exist.
     """
-    if isinstance(scopes, str) or not isinstance(scopes, Iterable):
-        raise refused("scopes", f"must be a list of scopes, got {scopes!r}")
-    names = list(dict.fromkeys(ensure_text(name, "scopes") for name in scopes))
+    names = name_list(scopes, "scopes", "scopes")
     unknown = [name for name in names if name not in Scope.ALL]
     if unknown:
         raise refused(
             "scopes", f"{', '.join(map(repr, unknown))} does not exist; there are {', '.join(Scope.ALL)}"
         )
-    if not names:
-        raise refused("scopes", "names no scope")
     return names
 
 

@@ -51,7 +51,7 @@ def listing(
     params = filter_param(condition.pushdown()) if condition is not None else ()
     asked: frozenset[str] | None = None
     if wanted is not None:
-        needed = ALWAYS | (condition.columns if condition is not None else frozenset())
+        needed = ALWAYS if condition is None else ALWAYS | condition.columns
         names = (*wanted, *sorted(needed.difference(wanted)))
         params = (*params, ("fields", ",".join(names)))
         asked = frozenset(names)

@@ -9,7 +9,7 @@ from typing import Final
 from bulkeditor._secret import Secret, secret
 from bulkeditor.api import _answers
 from bulkeditor.api._lists import MAX_LIMIT, Listing, by_id, check_limit, collect
-from bulkeditor.api._request import ask, ask_once, build, ensure_text, lost, refused, unknown
+from bulkeditor.api._request import ask, ask_once, build, ensure_text, lost, name_list, refused, unknown
 from bulkeditor.api._settle import delete_once, post
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Exchange, Response, RetryPolicy
@@ -204,16 +204,12 @@ def check_events(events: object) -> list[str]:
     Raises:
         InvalidInputError: Not a list, empty, or a name that looks like a misspelt one.
     """
-    if isinstance(events, str) or not isinstance(events, Iterable):
-        raise refused("events", f"must be a list of event names, got {events!r}")
-    names = list(dict.fromkeys(ensure_text(name, "events") for name in events))
+    names = name_list(events, "events", "event names")
     unknown_ = [name for name in names if name not in Event.ALL]
     if unknown_:
         raise refused(
             "events", f"{', '.join(map(repr, unknown_))} does not exist; there are {', '.join(Event.ALL)}"
         )
-    if not names:
-        raise refused("events", "names no event")
     return names
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bulkeditor.errors import MissingExtraError
-
 if TYPE_CHECKING:
     from bulkeditor.sandbox import Sandbox
 
@@ -25,12 +23,7 @@ def start_sandbox(
     Raises:
         MissingExtraError: The sandbox extra is not installed.
     """
-    try:
-        import starlette  # noqa: F401, PLC0415 - only to see whether the extra is there
-        import uvicorn  # noqa: F401, PLC0415 - as above
-    except ImportError as error:
-        raise MissingExtraError("sandbox", feature="BulkEditor.sandbox()") from error
-    from bulkeditor.sandbox import Sandbox  # noqa: PLC0415 - the extra, as above
+    from bulkeditor.sandbox import Sandbox  # noqa: PLC0415 - an extra, which says so itself when it is missing
 
     server = Sandbox(
         catalog=catalog, products=products, seed=seed, readings=readings or {}, completions=completions

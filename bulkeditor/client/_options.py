@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -53,6 +53,10 @@ class Tuning:
         _whole("concurrency", self.concurrency, 1)
         _whole("read_ahead", self.read_ahead, 0)
 
+    def changed(self, options: Mapping[str, object]) -> Tuning:
+        """A copy with the options given."""
+        return attrs.evolve(self, **cast("dict[str, int]", dict(options)))
+
 
 def _whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -84,7 +88,7 @@ def server_address(base_url: str | None) -> str:
     """
     given = base_url if base_url is not None else os.environ.get(BASE_URL, "")
     source = "base_url" if base_url is not None else BASE_URL
-    if not isinstance(given, str) or not given.strip():
+    if not given.strip():
         raise ConfigurationError(
             "The server's address is missing.",
             hint=f"Pass base_url='https://…' or set {BASE_URL}; BulkEditor.sandbox() needs none.",

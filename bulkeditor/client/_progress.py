@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final, Protocol, TextIO
 
@@ -25,7 +25,7 @@ class _Bar(Protocol):
 
 
 @contextmanager
-def showing(progress: bool | Callable[[Job], object]) -> Iterator[Callable[[Job], object] | None]:  # noqa: FBT001 - private
+def showing(progress: bool | Callable[[Job], object]) -> Generator[Callable[[Job], object] | None]:  # noqa: FBT001 - private
     """What to call with the job each time it was read.
 
     Args:

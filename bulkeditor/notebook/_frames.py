@@ -1,3 +1,6 @@
+# pyright: reportUnknownMemberType=false, reportUnknownParameterType=false, reportUnknownVariableType=false
+# pyright: reportMissingTypeStubs=false
+# pyarrow ships no types.
 """Rows of models as data frames; the libraries are an extra, imported when they are needed.
 
 Only fields that are loaded in some row become columns. Amounts stay exact: Decimal objects in pandas, decimal
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 
-Kind = Literal["text", "whole", "number", "money", "flag", "time", "texts", "json"]
+Kind: TypeAlias = Literal["text", "whole", "number", "money", "flag", "time", "texts", "json"]
 
 _DIGITS: Final = 38
 """Digits that decimal columns of Arrow and polars hold."""
@@ -155,9 +158,9 @@ def _kind(declared: str, values: Sequence[object]) -> Kind:
     present = [value for value in values if value is not None]
     if not present:
         return _declared(declared)
-    kinds = {_kind_of(value) for value in present}
-    if kinds <= {"whole", "money"}:
-        return "money" if "money" in kinds else "whole"
+    kinds: set[Kind] = {_kind_of(value) for value in present}
+    if kinds == {"whole", "money"}:
+        return "money"
     return kinds.pop() if len(kinds) == 1 else "json"
 
 
@@ -187,7 +190,7 @@ def _kind_of(value: object) -> Kind:  # noqa: PLR0911 - a table of types
         return "time"
     if isinstance(value, str):
         return "text"
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value)):
         return "texts"
     return "json"
 

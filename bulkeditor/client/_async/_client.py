@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-import attrs
-
 from bulkeditor._secret import Secret
 from bulkeditor.client._async._analytics import AsyncAnalytics
 from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs
@@ -136,7 +134,7 @@ class AsyncBulkEditor:
         try:
             shop = cls(server.base_url, api_key=server.api_key, **options)
         except BaseException:
-            server.stop()
+            server.close()
             raise
         shop._server = server
         return shop
@@ -152,7 +150,7 @@ class AsyncBulkEditor:
             ConfigurationError: An option does not exist or is wrong.
         """
         session, own = tuning_changes(options)
-        tuning = attrs.evolve(self._core.tuning, **own)
+        tuning = self._core.tuning.changed(own)
         shop = object.__new__(type(self))
         shop._server = None
         shop._build(self._core.session.with_config(**session), tuning)
@@ -171,7 +169,7 @@ class AsyncBulkEditor:
         """Close the connections, and the sandbox if the client has one of its own."""
         await self._core.session.aclose()
         if self._server is not None:
-            self._server.stop()
+            self._server.close()
 
     async def __aenter__(self) -> Self:
         return self

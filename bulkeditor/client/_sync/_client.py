@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-import attrs
-
 from bulkeditor._secret import Secret
 from bulkeditor.client._sync._analytics import Analytics
 from bulkeditor.client._sync._bulk_jobs import BulkJobs
@@ -137,7 +135,7 @@ class BulkEditor:
         try:
             shop = cls(server.base_url, api_key=server.api_key, **options)
         except BaseException:
-            server.stop()
+            server.close()
             raise
         shop._server = server
         return shop
@@ -153,7 +151,7 @@ class BulkEditor:
             ConfigurationError: An option does not exist or is wrong.
         """
         session, own = tuning_changes(options)
-        tuning = attrs.evolve(self._core.tuning, **own)
+        tuning = self._core.tuning.changed(own)
         shop = object.__new__(type(self))
         shop._server = None
         shop._build(self._core.session.with_config(**session), tuning)
@@ -172,7 +170,7 @@ class BulkEditor:
         """Close the connections, and the sandbox if the client has one of its own."""
         self._core.session.close()
         if self._server is not None:
-            self._server.stop()
+            self._server.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,6 @@
 # Generated from ../_async by scripts/unasync.py; change that, not this.
+# pyright: reportUnknownMemberType=false, reportUnknownParameterType=false, reportUnknownVariableType=false
+# pyarrow ships no types.
 """A listing to iterate: items, pages, the first one, data frames."""
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from bulkeditor.models import Model, RowProblem
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - pyarrow ships no types
 
 M = TypeVar("M", bound=Model)
 
