@@ -12,9 +12,11 @@ Every public name is loaded when it is first used, so ``import bulkeditor`` cost
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from bulkeditor._version import __version__
+
+# The name alone tells type checkers what it means; importing typing for it would cost more than all the rest.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from bulkeditor import errors, models, query, sandbox, signature, testing, webhooks
