@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from bulkeditor.errors import InvalidInputError
-from bulkeditor.http._retry_after import parse_retry_after
+from bulkeditor.http._retry_after import parse_reset
 
 
 @attrs.frozen
@@ -92,20 +92,18 @@ class Limiter:
             headers: Names in lower case.
             now: Monotonic seconds.
         """
-        remaining = headers.get("x-ratelimit-remaining")
-        if remaining is None:
+        remaining = headers.get("x-ratelimit-remaining", "")
+        reset = parse_reset(headers.get("x-ratelimit-reset"))
+        if reset is None or not (remaining.isascii() and remaining.isdigit()):
             return
-        reset = _number(headers.get("x-ratelimit-reset"))
-        left = _number(remaining)
-        if left is None or reset is None:
-            return
+        left = int(remaining[:18])
         with self._lock:
             reset_at = now + reset
             if self._left is None or now >= self._reset_at:
-                self._left, self._reset_at = int(left), reset_at
+                self._left, self._reset_at = left, reset_at
             else:
                 # Answers overtake each other: within one window the count only falls.
-                self._left = min(self._left, int(left))
+                self._left = min(self._left, left)
                 self._reset_at = max(self._reset_at, reset_at) if self._left <= 0 else reset_at
 
     def pause(self, seconds: float, now: float) -> None:
@@ -117,14 +115,6 @@ class Limiter:
         """
         with self._lock:
             self._blocked_until = max(self._blocked_until, now + seconds)
-
-
-def _number(value: str | None) -> float | None:
-    from datetime import UTC, datetime  # noqa: PLC0415 - only the type of an argument that is not used here
-
-    if value is None or not value[:1].isdigit():
-        return None
-    return parse_retry_after(value, datetime.min.replace(tzinfo=UTC))
 
 
 __all__ = ["Limiter", "RateLimit"]

@@ -27,7 +27,7 @@ from bulkeditor.errors import (
     RequestTimeoutError,
     TransportError,
 )
-from bulkeditor.http._retry_after import parse_retry_after
+from bulkeditor.http._retry_after import parse_reset, parse_retry_after
 from bulkeditor.http._types import Request, Response
 
 RetryOn: TypeAlias = Literal["network_error", "timeout", "rate_limit", "server_error"]
@@ -263,11 +263,11 @@ def _in_progress(request: Request, response: Response) -> bool:
 def _asked(outcome: Response | BulkEditorError, now: datetime | None) -> float | None:
     if not isinstance(outcome, Response):
         return None
-    value = outcome.headers.get("retry-after")
-    if value is None and outcome.status == 429:  # noqa: PLR2004 - Too Many Requests
+    asked = parse_retry_after(outcome.headers.get("retry-after"), now or datetime.now(UTC))
+    if asked is None and outcome.status == 429:  # noqa: PLR2004 - Too Many Requests
         # Seconds until the window is full again: the next best thing a server says.
-        value = outcome.headers.get("x-ratelimit-reset")
-    return parse_retry_after(value, now or datetime.now(UTC))
+        return parse_reset(outcome.headers.get("x-ratelimit-reset"))
+    return asked
 
 
 __all__ = ["Backoff", "GiveUp", "RetryOn", "RetryPolicy", "Wait", "decide", "kind_of", "repeatable"]

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 _SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _DATE = re.compile(r"[A-Za-z]{3,9},? .*[0-9]{2}:[0-9]{2}:[0-9]{2}.*")
 _LONGEST_DATE = 64
+_LONGEST_WINDOW = 86_400.0
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -35,6 +36,18 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
+def parse_reset(value: str | None) -> float | None:
+    """Seconds of an ``X-RateLimit-Reset``; None when it is absent, unreadable, or a timestamp as some servers send.
+
+    Args:
+        value: The header's value.
+    """
+    if value is None or not _SECONDS.fullmatch(value):
+        return None
+    seconds = float(value)
+    return seconds if seconds <= _LONGEST_WINDOW else None
+
+
 def _http_date(text: str) -> datetime | None:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - seldom needed, and it is not cheap
 
@@ -46,4 +59,4 @@ def _http_date(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-__all__ = ["parse_retry_after"]
+__all__ = ["parse_reset", "parse_retry_after"]
