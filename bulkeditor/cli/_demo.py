@@ -170,7 +170,7 @@ class _Demo:
         self._screen.heading(f"2. Preview of {PERCENT.normalize():f} %")
         self._screen.fact("filter", str(condition))
         rows = [
-            (row.sku, row.title, str(row.price), f"{exact_price(row.price, PERCENT).normalize():f}")
+            (row.sku, row.title, plain(row.price), plain(exact_price(row.price, PERCENT).normalize()))
             for row in islice(
                 shop.products.list(filter=condition, fields=["sku", "title", "price"]), _SAMPLES
             )
@@ -193,19 +193,22 @@ class _Demo:
         self, shop: be.BulkEditor, chosen: Equalities, endpoint: WebhookEndpoint, unpriced: int
     ) -> list[str]:
         start = time.monotonic()
-        job = shop.bulk_jobs.create(
-            operation="update",
-            filter=chosen,
-            updates=be.Updates(price_adjustment=be.PriceAdjustment.percentage(PERCENT)),
-        )
         try:
+            job = shop.bulk_jobs.create(
+                operation="update",
+                filter=chosen,
+                updates=be.Updates(price_adjustment=be.PriceAdjustment.percentage(PERCENT)),
+            )
             # Rows without a price make a job end with errors; every row is judged below, so go on.
             job = shop.bulk_jobs.wait(
                 job.id, progress=self._progress, timeout=self._job_timeout, allow_errors=True
             )
         except be.JobError as error:
-            return [str(error)]
+            self._screen.held(False, error.message)
+            return [error.message]
         self._screen.fact("job", f"{job.id} {job.status} after {time.monotonic() - start:.2f} s")
+        if job.error_count:
+            self._screen.fact("row errors", f"{count(job.error_count, 'row')} refused by the server")
         problems = self._judge_webhook(job, endpoint.wait_for(_ENDINGS, job.id, self._webhook_timeout))
         if (job.error_count or 0) != unpriced:
             problems.append(f"The job refused {job.error_count} rows; {unpriced} have no price to change.")
@@ -256,8 +259,8 @@ class _Demo:
         rows: list[tuple[str, str, str, str, str]] = []
         for row in _spread(list(before.inside.values()), _SAMPLES):
             now = after.inside.get(row.id)
-            exact = "" if row.price is None else f"{exact_price(row.price, PERCENT).normalize():f}"
-            rows.append((row.sku, row.title, str(row.price), str(now.price) if now else "gone", exact))
+            exact = "" if row.price is None else plain(exact_price(row.price, PERCENT).normalize())
+            rows.append((row.sku, row.title, plain(row.price), plain(now.price) if now else "gone", exact))
         columns = (Column("SKU", shrinks=True), Column("title", shrinks=True))
         prices = (Column("before", right=True), Column("after", right=True), Column("exactly", right=True))
         self._screen.table((*columns, *prices), rows)
@@ -285,6 +288,11 @@ class _Demo:
         screen.line(
             "  docs/first-steps.md                                       the same in Python, line by line"
         )
+
+
+def plain(price: Decimal | None) -> str:
+    """A price as it stands, without an exponent."""
+    return "none" if price is None else f"{price:f}"
 
 
 def count(number: int, noun: str) -> str:

@@ -115,7 +115,8 @@ def sandbox(
         click.echo("Stopped.")
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            # None stands for a handler that was not set from Python, and cannot be set back from it.
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _reading(text: str) -> tuple[str, str]:
