@@ -159,7 +159,7 @@ class JobRoutes:
         number: int | Decimal | None = None
         if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
             number = amount
-        if number is None or abs(number) > _ADJUSTMENT_LIMIT:
+        if number is None or not -_ADJUSTMENT_LIMIT <= number <= _ADJUSTMENT_LIMIT:
             problems.append(
                 Problem(
                     f"{name}.value", "invalid_value", f"value must be a number within ±{_ADJUSTMENT_LIMIT:,}"
