@@ -167,7 +167,7 @@ class AsyncSession:
         call = kernel.open(request, expires)
         try:
             outcome = await self._attempt(call)
-            if kernel.again(call, outcome):
+            if kernel.again(call, outcome) and not self._pipe.sharing.closed:
                 outcome = await self._repeat(call, outcome)
         except BulkEditorError as error:
             problem = kernel.failed(call, error)
@@ -188,7 +188,7 @@ class AsyncSession:
 
         retrying = AsyncRetrying(
             sleep=self._clock.asleep,
-            retry=lambda state: kernel.again(call, _result(state)),
+            retry=lambda state: not self._pipe.sharing.closed and kernel.again(call, _result(state)),
             wait=lambda _: kernel.pause(call),
             before_sleep=lambda _: kernel.announce(call),
         )

@@ -172,7 +172,7 @@ class Session:
         call = kernel.open(request, expires)
         try:
             outcome = self._attempt(call)
-            if kernel.again(call, outcome) and not _stopping():
+            if kernel.again(call, outcome) and not self._ended():
                 outcome = self._repeat(call, outcome)
         except BulkEditorError as error:
             problem = kernel.failed(call, error)
@@ -188,7 +188,7 @@ class Session:
         outcomes = iter((outcome,))
         retrying = Retrying(
             sleep=self._sleep,
-            retry=lambda state: not _stopping() and kernel.again(call, _result(state)),
+            retry=lambda state: not self._ended() and kernel.again(call, _result(state)),
             wait=lambda _: kernel.pause(call),
             before_sleep=lambda _: kernel.announce(call),
         )
@@ -267,6 +267,10 @@ class Session:
             stop.wait(seconds)
         else:
             self._clock.sleep(seconds)
+
+    def _ended(self) -> bool:
+        """Whether nobody waits for repeats any more."""
+        return self._pipe.sharing.closed or _stopping()
 
     def _signed(self, call: Call) -> Request:
         auth = self.config.auth

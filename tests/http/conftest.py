@@ -91,6 +91,8 @@ class Server:
             with self._lock:
                 self.connections += 1
                 self._open.add(connection)
+            # Or small pieces wait for the client's delayed acknowledgement, 40 ms each.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -350,6 +352,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Any]:
 @pytest.fixture
 def reply() -> type[Reply]:
     return Reply
+
+
+@pytest.fixture
+def server_class() -> type[Server]:
+    return Server
 
 
 @pytest.fixture
