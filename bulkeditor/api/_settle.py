@@ -17,6 +17,7 @@ from bulkeditor.errors import (
     APIError,
     BulkEditorError,
     NotFoundError,
+    OutcomeUnknownError,
     RequestTimeoutError,
     ServerError,
     UnsupportedByServerError,
@@ -99,6 +100,8 @@ def _found(finder: Finder[T] | None, request: Request, failure: BulkEditorError)
         raise unknown(request, failure) from failure
     try:
         return (yield from finder.after())
+    except OutcomeUnknownError:
+        raise  # the finder knows more than we do
     except BulkEditorError as error:
         raise unknown(request, failure) from error
 

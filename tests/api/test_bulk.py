@@ -16,6 +16,7 @@ from bulkeditor.api._outcomes import Outcomes
 from bulkeditor.api._rows import Row
 from bulkeditor.errors import (
     AuthenticationError,
+    FieldError,
     InvalidInputError,
     InvalidRequestError,
     PermissionDeniedError,
@@ -25,7 +26,7 @@ from bulkeditor.errors import (
     TransportError,
     UpdateFailedError,
 )
-from bulkeditor.http import Request, RetryPolicy
+from bulkeditor.http import Request, Response, RetryPolicy
 
 POLICY = RetryPolicy(max_retries=2)
 LOST = RequestTimeoutError("no answer came in time.", operation="products.update")
@@ -285,8 +286,6 @@ def test_without_outcomes_in_the_reply_the_rows_are_read_back_once(drive: Any, b
 def _reply(request: Request, body: Any) -> Any:
     if not isinstance(body, bytes):
         return body
-    from bulkeditor.http import Response
-
     return Response(status=204, headers={}, content=body, request=request)
 
 
@@ -352,8 +351,6 @@ def test_a_refused_request_is_halved_until_the_bad_rows_stand_alone(drive: Any) 
 
 
 def test_rows_that_a_refusal_names_are_taken_out_at_once(drive: Any) -> None:
-    from bulkeditor.errors import FieldError
-
     def put(self: Shop, request: Request, sent: list[dict[str, Any]]) -> Any:
         bad = [n for n, row in enumerate(sent) if row["id"] in {"p3", "p11"}]
         if bad:

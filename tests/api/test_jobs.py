@@ -136,7 +136,7 @@ def test_a_server_that_does_not_filter_gets_no_job(drive: Any, server: Server, v
 def test_a_job_about_more_products_than_listed_is_cancelled(drive: Any, server: Server) -> None:
     server.total = 3
     with pytest.raises(
-        JobError, match="is about 3 products, but its filter selects 2. It was cancelled"
+        JobError, match=r"is about 3 products, but its filter selects 2\. It was cancelled"
     ) as caught:
         create(drive, server)
     assert caught.value.job_id == "job_0"
@@ -383,14 +383,14 @@ def test_an_unknown_word_with_a_time_of_completion_is_an_end(drive: Any) -> None
 
 
 def test_time_runs_out(drive: Any) -> None:
-    with pytest.raises(JobTimeoutError, match="has not ended within 25 s.*1 of 4 products done") as caught:
+    with pytest.raises(JobTimeoutError, match=r"has not ended within 25 s.*1 of 4 products done") as caught:
         wait(drive, [{"status": "running", "processed_products": 1, "total_products": 4}] * 9, timeout=25)
     assert caught.value.status == "running"
     assert isinstance(caught.value, TimeoutError)
 
 
 def test_a_missing_completion_is_named_with_the_way_around(drive: Any, refuse: Any) -> None:
-    with pytest.raises(UnsupportedByServerError, match="does not offer bulk_jobs.cancel.*POST") as caught:
+    with pytest.raises(UnsupportedByServerError, match=r"does not offer bulk_jobs.cancel.*POST") as caught:
         drive(bulk_jobs.cancel("job_1"), lambda request: refuse(request, 404, "route_not_found"))
     assert caught.value.operation == "bulk_jobs.cancel"
 

@@ -261,7 +261,7 @@ def test_a_page_past_the_end_names_the_last_one(drive: Any, base: int, last: int
 
 
 def test_a_page_past_the_end_of_a_server_without_totals(drive: Any) -> None:
-    with pytest.raises(PaginationError, match="page 9 is past the end.*no totals"):
+    with pytest.raises(PaginationError, match=r"page 9 is past the end.*no totals"):
         ids(drive, server(THREE, bare=True), page=9)
 
 
