@@ -18,6 +18,7 @@ from bulkeditor.models._vocabulary import Event, JobStatus, MetricName, Scope, S
 from bulkeditor.models.codec import (
     DecodedPage,
     RowProblem,
+    collector_paused,
     decode_one,
     decode_page,
     encode,
@@ -52,6 +53,7 @@ __all__ = [
     "Updates",
     "Webhook",
     "WebhookSecret",
+    "collector_paused",
     "decode_one",
     "decode_page",
     "encode",

@@ -9,18 +9,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NoReturn, Self, TypeAlias, TypeVar, cast
 
 import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
-from typing_extensions import Self
 
 from bulkeditor._secret import Secret
 from bulkeditor.errors import MalformedDataError, NotLoadedError
 
 if TYPE_CHECKING:
-    JSON: TypeAlias = None | bool | int | float | Decimal | str | list["JSON"] | dict[str, "JSON"]
+    JSON: TypeAlias = bool | int | float | Decimal | str | list["JSON"] | dict[str, "JSON"] | None
     """Plain JSON data. Numbers with a fraction are read as Decimal, so no digit is lost."""
 else:
     JSON = Any  # the decoder cannot follow a recursive alias, and needs not
@@ -140,11 +139,13 @@ class Model:
 
     __slots__ = ("_index", "_page")
 
-    _names: ClassVar[tuple[str, ...]] = ()
-    _wire: ClassVar[Mapping[str, str]] = MappingProxyType({})  # field → its name in JSON, where they differ
-    _known: ClassVar[frozenset[str]] = frozenset()
-    _identity: ClassVar[tuple[str, ...]] = ("id",)
-    _shown: ClassVar[tuple[str, ...]] = ("id",)
+    __names__: ClassVar[tuple[str, ...]] = ()
+    __wire__: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {}
+    )  # field → its name in JSON, where they differ
+    __known__: ClassVar[frozenset[str]] = frozenset()
+    __identity__: ClassVar[tuple[str, ...]] = ("id",)
+    __shown__: ClassVar[tuple[str, ...]] = ("id",)
 
     if TYPE_CHECKING:
         _index: int
@@ -153,8 +154,8 @@ class Model:
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
         names = tuple(field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls)))
-        cls._names = names
-        cls._known = frozenset(cls._wire.get(name, name) for name in names)
+        cls.__names__ = names
+        cls.__known__ = frozenset(cls.__wire__.get(name, name) for name in names)
         generated = cast("Callable[..., None]", cls.__init__)
 
         @functools.wraps(generated)
@@ -163,23 +164,10 @@ class Model:
             sweep(self)
 
         type.__setattr__(cls, "__init__", __init__)
+        # Not on this base, and not for type checkers: those would take each misspelt name for an Any.
+        type.__setattr__(cls, "__getattr__", _missing)
         # attrs' own reads every field, also those that are not loaded.
         type.__setattr__(cls, "__replace__", Model.replace)
-
-    if not TYPE_CHECKING:  # or each misspelt name would be typed as Any
-
-        def __getattr__(self, name):
-            if name in self._names:
-                raise NotLoadedError(name, model=type(self).__name__)
-            raise AttributeError(self._no_such(name), name=name, obj=self)
-
-    def _no_such(self, name: str) -> str:
-        text = f"{type(self).__name__} has no field {name!r}."
-        if name.startswith("_"):
-            return text
-        if name in self.extra:
-            return f"{text} The server sent it as an unknown field: .extra[{name!r}]."
-        return text + did_you_mean(name, self._names)
 
     @property
     def loaded(self) -> frozenset[str]:
@@ -200,7 +188,7 @@ class Model:
     def _own_extra(self) -> dict[str, JSON]:
         page = page_of(self)
         if isinstance(page, RowSource):
-            page = page.unknown_fields(self._index, self._known)
+            page = page.unknown_fields(self._index, self.__known__)
             object.__setattr__(self, "_page", page)
         return page
 
@@ -223,9 +211,9 @@ class Model:
             TypeError: There is no such field.
         """
         for name in changes:
-            if name not in self._names:
+            if name not in self.__names__:
                 raise TypeError(
-                    f"{type(self).__name__} has no field {name!r}.{did_you_mean(name, self._names)}"
+                    f"{type(self).__name__} has no field {name!r}.{did_you_mean(name, self.__names__)}"
                 )
         copy = build(type(self), self._values() | changes, page_of(self))
         if isinstance(page_of(self), RowSource):
@@ -234,39 +222,54 @@ class Model:
 
     def to_dict(self) -> dict[str, Any]:
         """The loaded fields and the unknown ones under their JSON names; values stay Decimal and datetime."""
-        wire = self._wire
+        wire = self.__wire__
         plain: dict[str, Any] = dict(self._own_extra())
         plain.update((wire.get(name, name), value) for name, value in self._values().items())
         return plain
 
     def _values(self) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for name in self._names:
+        for name in self.__names__:
             try:
                 values[name] = object.__getattribute__(self, name)
-            except AttributeError:  # noqa: PERF203 - asking is what costs, and slots have no other way
+            except AttributeError:
                 continue
         return values
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
+        if not isinstance(other, Model) or type(other) is not type(self):
             return NotImplemented
-        mine, theirs = self._values(), cast("Model", other)._values()
-        return mine == theirs and self._own_extra() == cast("Model", other)._own_extra()
+        return self._values() == other._values() and self._own_extra() == other._own_extra()
 
     def __hash__(self) -> int:
         # Equal objects have equal identities; other fields hold lists and dicts.
-        return hash((type(self), *(getattr(self, name, None) for name in self._identity)))
+        return hash((type(self), *(getattr(self, name, None) for name in self.__identity__)))
 
     def __reduce__(self) -> tuple[object, ...]:
         return restore, (type(self), self._values(), self._own_extra())
 
     def __repr__(self) -> str:
         values = self._values()
-        shown = [f"{name}={_short(values[name])}" for name in self._shown if name in values]
+        shown = [f"{name}={_short(values[name])}" for name in self.__shown__ if name in values]
         if len(shown) < len(values):
             shown.append("…")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _missing(row: Model, name: str) -> NoReturn:
+    """``__getattr__`` of models: called when a slot is empty, and for names that are none."""
+    if name in row.__names__:
+        raise NotLoadedError(name, model=type(row).__name__)
+    raise AttributeError(_no_such(row, name), name=name, obj=row)
+
+
+def _no_such(row: Model, name: str) -> str:
+    text = f"{type(row).__name__} has no field {name!r}."
+    if name.startswith("_"):
+        return text
+    if name in row.extra:
+        return f"{text} The server sent it as an unknown field: .extra[{name!r}]."
+    return text + did_you_mean(name, row.__names__)
 
 
 def _short(value: object) -> str:
@@ -302,14 +305,17 @@ def page_of(row: Model) -> RowSource | dict[str, JSON]:
 
 
 def sweep(row: Model) -> None:
-    """Empty the slots of one object that its constructor had no value for.
+    """Empty the slots of one object that hold the mark of an absent value.
 
     Args:
         row: The new object.
     """
-    for name in row._names:  # noqa: SLF001 - Model's other half
-        if object.__getattribute__(row, name) is ABSENT:
-            object.__delattr__(row, name)
+    for name in row.__names__:
+        try:
+            if object.__getattribute__(row, name) is ABSENT:
+                object.__delattr__(row, name)
+        except AttributeError:
+            continue
 
 
 def build(
@@ -338,7 +344,7 @@ def restore(model: type[ModelT], values: Mapping[str, Any], extra: Mapping[str, 
         values: Its loaded fields.
         extra: Unknown fields.
     """
-    names = model._names  # noqa: SLF001 - Model's other half
+    names = model.__names__
     known = {name: value for name, value in values.items() if name in names}
     unknown = {name: value for name, value in values.items() if name not in names}
     return build(model, known, {**extra, **unknown})

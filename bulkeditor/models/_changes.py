@@ -49,7 +49,7 @@ class _Fields:
 class ProductUpdate(_Fields):
     """Changes of one product. A field left out (UNSET) stays as it is; None clears it.
 
-    The product is found by ``id``, or by ``sku`` when no id is given. With an id, ``sku`` is a field to change.
+    The product is found by ``id``, or by ``sku`` when no id is given. With an id, ``sku`` is a field to set.
 
     Args:
         id: The server's identifier.
@@ -93,7 +93,7 @@ class PriceAdjustment:
 
     Args:
         type: ``percentage`` or ``fixed``.
-        value: -20 with ``percentage`` is 20 % less; -2.50 with ``fixed`` is 2.50 less, in the shop's currency.
+        value: -20 with ``percentage`` is 20 % less; -2.50 with ``fixed`` is 2.50 of the shop's currency less.
 
     Raises:
         InvalidInputError: More than 100 % less, or the value is not an exact number.
@@ -131,9 +131,9 @@ class PriceAdjustment:
 def _to_adjustment(
     value: PriceAdjustment | UnsetType, field: to.Field | None = None
 ) -> PriceAdjustment | UnsetType:
-    given: object = value
+    given = cast("object", value)
     if isinstance(given, Mapping):
-        return structure(cast("object", given), PriceAdjustment)
+        return structure(cast("Mapping[str, object]", given), PriceAdjustment)
     if not isinstance(given, PriceAdjustment | UnsetType):
         refuse(
             field.name if field else "price_adjustment",

@@ -27,8 +27,8 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=_unknow
 def encode(value: object) -> bytes:
     """JSON text of models, updates, or plain data that holds them.
 
-    Decimals become numbers with all their digits; fields that are UNSET or not loaded are left out; times keep
-    their offset.
+    Decimals become numbers with all their digits; fields that are UNSET or not loaded are left out; times
+    keep their offset.
 
     Args:
         value: What to write.
@@ -40,7 +40,7 @@ def encode(value: object) -> bytes:
         text = _ENCODER.encode(_plain(value))
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise InvalidInputError(f"This cannot be written as JSON: {error}.") from error
-    # A float NaN comes out as null, a Decimal one as NaN; where neither is in the text, nothing has to be searched.
+    # A float NaN comes out as null, a Decimal one as NaN; where neither is in the text, there is none.
     if b"null" in text or b"NaN" in text or b"Infinity" in text:
         _refuse_non_finite(value, "value")
     return text

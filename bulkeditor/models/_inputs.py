@@ -72,24 +72,17 @@ def money(value: Money, field: Field | str | None = None) -> Decimal:
         InvalidInputError: It is not an exact, finite amount of reasonable size.
     """
     name = _name(field)
-    if isinstance(value, Decimal):
-        amount = value
-    elif isinstance(value, bool):
-        refuse(name, f"expected an amount, got {value!r}", "Give a Decimal, or text such as '12.50'.")
-    elif isinstance(value, int):
-        amount = Decimal(value)
-    elif isinstance(value, float):
-        amount = _from_float(value, name)
-    elif isinstance(value, SupportsIndex):  # whole numbers of numpy and its kin
-        amount = Decimal(operator.index(value))
-    elif isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not all typed
-        amount = _from_text(value, name)
+    given = cast("object", value)  # callers are not all typed
+    if isinstance(given, Decimal):
+        amount = given
+    elif isinstance(given, float):
+        amount = _from_float(given, name)
+    elif isinstance(given, str):
+        amount = _from_text(given, name)
+    elif isinstance(given, SupportsIndex) and not isinstance(given, bool):  # int, and those of numpy
+        amount = Decimal(operator.index(given))
     else:
-        refuse(
-            name,
-            f"expected an amount, got {type(value).__name__}",
-            "Give a Decimal, or text such as '12.50'.",
-        )
+        refuse(name, f"expected an amount, got {given!r:.60}", "Give a Decimal, or text such as '12.50'.")
     if not sane(amount):
         refuse(name, f"{amount} is not an amount of money", f"Give a finite number below 1E{MAX_EXPONENT}.")
     return amount
@@ -134,11 +127,12 @@ def to_text(value: str | UnsetType, field: Field | None = None) -> str | UnsetTy
         value: What was given.
         field: The attribute, for the error.
     """
-    if value is UNSET or isinstance(value, str):
-        return value
-    if value is None:
+    given = cast("object", value)
+    if isinstance(given, str | UnsetType):
+        return given
+    if given is None:
         refuse(_name(field), "it cannot be cleared", "Leave the field out to keep its value.")
-    refuse(_name(field), f"expected text, got {value!r:.60}", f"Give text: {str(value)!r:.60}.")
+    refuse(_name(field), f"expected text, got {given!r:.60}", f"Give text: {str(given)!r:.60}.")
 
 
 def to_word(value: str, field: Field | None = None) -> str:
@@ -181,9 +175,9 @@ def to_quantity(value: int | UnsetType, field: Field | None = None) -> int | Uns
         value: What was given; a float or Decimal only when it is whole.
         field: The attribute, for the error.
     """
-    if value is UNSET or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    given: object = value
+    given = cast("object", value)
+    if isinstance(given, UnsetType):
+        return UNSET
     if isinstance(given, SupportsIndex) and not isinstance(given, bool):
         return operator.index(given)
     if isinstance(given, float | Decimal) and math.isfinite(given) and given == int(given):
@@ -202,7 +196,7 @@ def to_tags(value: Sequence[str] | UnsetType | None, field: Field | None = None)
         return UNSET
     if value is None:
         return []
-    given: object = value
+    given = cast("object", value)
     if isinstance(given, str | bytes) or not isinstance(given, Sequence | set | frozenset):
         refuse(_name(field), f"expected a list of texts, got {given!r:.60}", "Give a list: ['sale', 'new'].")
     tags = list(cast("Sequence[object]", given))
@@ -294,12 +288,14 @@ def named(_cls: type, fields: list[Field]) -> list[Field]:
 
     Type checkers understand a converter only as a plain function; this adds the rest at run time.
     """
-    return [
-        field.evolve(converter=attrs.Converter(field.converter, takes_field=True))
-        if field.converter is not None and not isinstance(field.converter, attrs.Converter)
-        else field
-        for field in fields
-    ]
+    return [_with_attribute(field) for field in fields]
+
+
+def _with_attribute(field: Field) -> Field:
+    converter = cast("Any", field).converter
+    if converter is None or isinstance(converter, attrs.Converter):
+        return field
+    return field.evolve(converter=attrs.Converter(converter, takes_field=True))
 
 
 __all__ = ["Money", "money"]

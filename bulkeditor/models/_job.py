@@ -35,8 +35,8 @@ class Job(Model):
         failed_updates: Rows that failed.
     """
 
-    _wire: ClassVar[Mapping[str, str]] = MappingProxyType({"raw_progress": "progress"})
-    _shown: ClassVar[tuple[str, ...]] = ("id", "status", "processed_products", "total_products", "errors")
+    __wire__: ClassVar[Mapping[str, str]] = MappingProxyType({"raw_progress": "progress"})
+    __shown__: ClassVar[tuple[str, ...]] = ("id", "status", "processed_products", "total_products", "errors")
 
     id: str = attrs.field(factory=absent)
     operation: str = attrs.field(factory=absent)
@@ -57,7 +57,8 @@ class Job(Model):
     @property
     def progress(self) -> float | None:
         """Percent done, 0 to 100: from the counts where there are any, else from what the server says."""
-        total, processed = getattr(self, "total_products", None), getattr(self, "processed_products", None)
+        total: int | None = getattr(self, "total_products", None)
+        processed: int | None = getattr(self, "processed_products", None)
         if total and processed is not None:
             return round(min(max(100 * processed / total, 0.0), 100.0), 1)
         if JobStatus.succeeded(getattr(self, "status", "")):
@@ -106,8 +107,8 @@ class JobRowError(Model):
         field: The field it is about.
     """
 
-    _identity: ClassVar[tuple[str, ...]] = ("product_id", "sku", "code", "field")
-    _shown: ClassVar[tuple[str, ...]] = ("product_id", "sku", "field", "message")
+    __identity__: ClassVar[tuple[str, ...]] = ("product_id", "sku", "code", "field")
+    __shown__: ClassVar[tuple[str, ...]] = ("product_id", "sku", "field", "message")
 
     product_id: str | None = attrs.field(factory=absent)
     sku: str | None = attrs.field(factory=absent)

@@ -22,11 +22,24 @@ Reader: TypeAlias = Callable[[Any], object]
 
 
 class UnreadableError(Exception):
-    """One value cannot be read; the text says why."""
+    """One value cannot be read; the text says why.
+
+    Args:
+        message: The problem.
+        field: The field it is about.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def read_row(
-    model: type[ModelT], fields: Mapping[str, JSON], only: Collection[str] | None = None
+    model: type[ModelT],
+    fields: Mapping[str, JSON],
+    only: Collection[str] | None = None,
+    *,
+    keep_extra: bool = True,
 ) -> tuple[ModelT, list[FieldError]]:
     """One object from plain data, with the fields that could not be read.
 
@@ -34,15 +47,16 @@ def read_row(
         model: The class.
         fields: The row, names as in JSON.
         only: The only fields to read; None for all.
+        keep_extra: Whether unknown fields are kept. Raw values of known ones are in any case.
 
     Returns:
-        The object, and one problem for each field that is therefore not loaded; its raw value is in ``extra``.
+        The object, and one problem for each field that is not loaded for it; its raw value is in ``extra``.
 
     Raises:
         UnreadableError: What identifies the row cannot be read.
     """
     values: dict[str, object] = {}
-    extra = dict(fields)
+    extra = dict(fields) if keep_extra else {}
     problems: list[FieldError] = []
     for name, (wire, reader, default) in readers(model).items():
         if wire not in fields or (only is not None and name not in only):
@@ -52,25 +66,30 @@ def read_row(
             continue
         try:
             values[name] = reader(fields[wire])
-            del extra[wire]
+            extra.pop(wire, None)
         except UnreadableError as error:
             if name == "id":
-                raise UnreadableError(f"id: {error}") from error
+                raise UnreadableError(str(error), name) from error
+            extra[wire] = fields[wire]
             problems.append(FieldError(field=wire, message=str(error)))
     return build(model, values, extra), problems
 
 
-@functools.lru_cache(maxsize=64)
 def readers(model: type[Model]) -> Mapping[str, tuple[str, Reader, tuple[object] | None]]:
     """For each field its name in JSON, how to read it, and its default if it has one.
 
     Args:
         model: The class.
     """
+    return _readers(cast("Any", model))
+
+
+@functools.lru_cache(maxsize=64)
+def _readers(model: Any) -> Mapping[str, tuple[str, Reader, tuple[object] | None]]:
     table: dict[str, tuple[str, Reader, tuple[object] | None]] = {}
     for field in attrs.fields(cast("type[attrs.AttrsInstance]", model)):
         default = None if field.default is attrs.NOTHING or _is_factory(field.default) else (field.default,)
-        table[field.name] = (model._wire.get(field.name, field.name), _reader(field.type), default)  # noqa: SLF001
+        table[field.name] = (model.__wire__.get(field.name, field.name), _reader(field.type), default)
     return MappingProxyType(table)
 
 

@@ -38,7 +38,7 @@ class DecodedPage(Generic[ModelT]):
         limit: Rows in a full page, as the server says.
         total: Rows in all pages, as the server says.
         has_next: Whether there are more, as the server says.
-        path: ``strict`` when all rows were read in one pass; ``lenient`` when the page had to be read row by row.
+        path: ``strict`` when all rows were read in one pass, ``lenient`` when they were read one by one.
         bad: Rows that could not be read.
         unread: Fields that could not be read, of rows that could: they are not loaded, and their raw values
             are in the row's ``extra``.

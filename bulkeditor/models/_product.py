@@ -33,7 +33,7 @@ class Product(Model):
         updated_at: When it was last changed (UTC).
     """
 
-    _shown: ClassVar[tuple[str, ...]] = ("id", "sku", "title", "price", "status")
+    __shown__: ClassVar[tuple[str, ...]] = ("id", "sku", "title", "price", "status")
 
     id: str = attrs.field(factory=absent)
     sku: str = attrs.field(factory=absent)

@@ -21,7 +21,7 @@ class Webhook(Model):
         updated_at: When it was last changed (UTC).
     """
 
-    _shown: ClassVar[tuple[str, ...]] = ("id", "endpoint", "enabled")
+    __shown__: ClassVar[tuple[str, ...]] = ("id", "endpoint", "enabled")
 
     id: str = attrs.field(factory=absent)
     events: list[str] = attrs.field(factory=absent)
@@ -61,7 +61,7 @@ class Delivery(Model):
         payload: What is sent.
     """
 
-    _shown: ClassVar[tuple[str, ...]] = ("id", "event", "status", "attempts")
+    __shown__: ClassVar[tuple[str, ...]] = ("id", "event", "status", "attempts")
 
     id: str = attrs.field(factory=absent)
     webhook_id: str = attrs.field(factory=absent)
@@ -85,7 +85,7 @@ class Location(Model):
         sync_enabled: Whether its stock counts in ``inventory_quantity``.
     """
 
-    _shown: ClassVar[tuple[str, ...]] = ("id", "name", "sync_enabled")
+    __shown__: ClassVar[tuple[str, ...]] = ("id", "name", "sync_enabled")
 
     id: str = attrs.field(factory=absent)
     name: str = attrs.field(factory=absent)
@@ -106,8 +106,8 @@ class InventoryLevel(Model):
         updated_at: When it was last changed (UTC).
     """
 
-    _identity: ClassVar[tuple[str, ...]] = ("product_id", "sku", "location_id")
-    _shown: ClassVar[tuple[str, ...]] = ("product_id", "sku", "location_id", "on_hand", "available")
+    __identity__: ClassVar[tuple[str, ...]] = ("product_id", "sku", "location_id")
+    __shown__: ClassVar[tuple[str, ...]] = ("product_id", "sku", "location_id", "on_hand", "available")
 
     product_id: str = attrs.field(factory=absent)
     sku: str | None = attrs.field(factory=absent)
@@ -130,8 +130,8 @@ class ProductAnalytics(Model):
         conversions: Purchases.
     """
 
-    _identity: ClassVar[tuple[str, ...]] = ("product_id", "sku")
-    _shown: ClassVar[tuple[str, ...]] = ("product_id", "sku", "sessions", "pageviews", "conversions")
+    __identity__: ClassVar[tuple[str, ...]] = ("product_id", "sku")
+    __shown__: ClassVar[tuple[str, ...]] = ("product_id", "sku", "sessions", "pageviews", "conversions")
 
     product_id: str | None = attrs.field(factory=absent)
     sku: str | None = attrs.field(factory=absent)
@@ -155,7 +155,7 @@ class ApiKey(Model):
         key: The key itself, which the server shows only when it is new; otherwise None.
     """
 
-    _shown: ClassVar[tuple[str, ...]] = ("id", "name", "scopes", "age_days")
+    __shown__: ClassVar[tuple[str, ...]] = ("id", "name", "scopes", "age_days")
 
     id: str = attrs.field(factory=absent)
     name: str = attrs.field(factory=absent)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
-from bulkeditor._secret import Secret
+from bulkeditor._secret import Secret, secret
 from bulkeditor.errors import BulkEditorError, FieldError, InvalidInputError
 from bulkeditor.models._base import Model, did_you_mean
 from bulkeditor.models._inputs import money
@@ -53,11 +53,13 @@ def converter() -> "cattrs.Converter":
     import cattrs  # noqa: PLC0415 - as above
 
     made = cattrs.Converter(forbid_extra_keys=True, prefer_attrib_converters=True)
-    for kind in (str, int, float, bool):
-        made.register_structure_hook(kind, _exactly(kind))
+    made.register_structure_hook(str, _exactly(str, "text"))
+    made.register_structure_hook(int, _exactly(int, "a whole number"))
+    made.register_structure_hook(float, _exactly(float, "a number"))
+    made.register_structure_hook(bool, _exactly(bool, "true or false"))
     made.register_structure_hook(Decimal, lambda value, _: money(value))
     made.register_structure_hook(datetime, lambda value, _: _moment(value))
-    made.register_structure_hook(Secret, lambda value, _: Secret(_exactly(str)(value, str)))
+    made.register_structure_hook(Secret, lambda value, _: _secret(value))
     made.register_structure_hook_func(_is_model, _model)
     return made
 
@@ -78,16 +80,21 @@ def _model(data: Any, kind: type[Model]) -> Model:
     return row
 
 
-def _exactly(kind: type[T]) -> Callable[[object, Any], T]:
+def _exactly(kind: type[T], words: str) -> Callable[[object, Any], T]:
     def read(value: object, _: Any) -> T:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return cast("T", float(value))
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            words = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-            raise InvalidInputError(f"expected {words[kind]}, got {value!r:.60}")
+            raise InvalidInputError(f"expected {words}, got {value!r:.60}")
         return value
 
     return read
+
+
+def _secret(value: object) -> Secret:
+    if not isinstance(value, str | Secret):
+        raise InvalidInputError("expected text")  # without the value: it may be the secret
+    return secret(value)
 
 
 def _moment(value: object) -> datetime:

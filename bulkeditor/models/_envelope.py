@@ -1,0 +1,94 @@
+"""What stands around the rows of a page, under whatever names."""
+
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+import msgspec
+
+from bulkeditor.errors import MalformedDataError
+from bulkeditor.models._base import DECODE_FAILURES, ModelT
+from bulkeditor.models._page import DecodedPage, RowProblem
+from bulkeditor.models._strict import Envelope
+
+_LIST_NAMES: Final = ("items", "data", "results", "records", "rows")
+
+
+def list_name(content: bytes, key: str) -> str:
+    """Where the rows are when they are not under their own name.
+
+    Args:
+        content: The body, an object.
+        key: Their own name.
+
+    Raises:
+        MalformedDataError: It holds no list, or several that might be meant.
+    """
+    try:
+        members = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except DECODE_FAILURES as error:
+        raise MalformedDataError(f"The answer is not a page of JSON: {error}.") from error
+    lists = [name for name, raw in members.items() if bytes(raw[:1]) == b"["]
+    for name in _LIST_NAMES:
+        if name in lists:
+            return name
+    if len(lists) == 1:
+        return lists[0]
+    found = ", ".join(sorted(members)) or "nothing"
+    raise MalformedDataError(f"The answer has no list {key!r}; it has: {found:.200}.")
+
+
+class _Facts:
+    """What an envelope says under other names, or inside of ``meta`` or ``pagination``."""
+
+    def __init__(self, envelope: Envelope[Any]) -> None:
+        outer: dict[str, Any] = msgspec.structs.asdict(envelope)
+        inner: list[Any] = [outer["meta"], outer["pagination"]]
+        self._places: list[dict[str, Any]] = [outer, *(place for place in inner if isinstance(place, dict))]
+        self.page = self._find("page")
+        self.limit = self._find("limit")
+        self.total = self._find("total", "total_count")
+        self.has_next = self._find("has_next", "has_more")
+
+    def _find(self, *names: str) -> Any:
+        found = (place.get(name) for name in names for place in self._places)
+        return next((value for value in found if value is not None), None)
+
+
+def page_from(
+    envelope: Envelope[ModelT],
+    items: list[ModelT],
+    *,
+    path: Literal["strict", "lenient"] = "strict",
+    bad: tuple[RowProblem, ...] = (),
+    unread: tuple[RowProblem, ...] = (),
+) -> DecodedPage[ModelT]:
+    facts: Envelope[ModelT] | _Facts = envelope
+    if envelope.total is None:
+        facts = _Facts(envelope)
+    has_next = facts.has_next
+    return DecodedPage(
+        items=items,
+        page=_count(facts.page),
+        limit=_count(facts.limit),
+        total=_count(facts.total),
+        has_next=has_next if isinstance(has_next, bool) else None,
+        path=path,
+        bad=bad,
+        unread=unread,
+    )
+
+
+def _count(value: Any) -> int | None:
+    """A count, also as text; None for what is no count: it is a convenience, not worth losing a page."""
+    if type(value) is int:
+        return value if value >= 0 else None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:  # noqa: PLR2004
+        return int(value)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | Decimal)
+        or value < 0
+        or value != int(value)
+    ):
+        return None
+    return int(value)
