@@ -30,7 +30,6 @@ from bulkeditor.sandbox._routing import parse_query
 from bulkeditor.sandbox._rows import parse_time
 
 _FORM: Final = "application/x-www-form-urlencoded"
-_FORM_FIELDS: Final = frozenset({"grant_type", "client_id", "client_secret", "scope", "refresh_token"})
 _MAX_NAME: Final = 255
 
 
@@ -142,7 +141,8 @@ class KeyRoutes:
         if kind != _FORM:
             raise OAuthRefusal(400, "invalid_request", f"Content-Type must be {_FORM}.")
         try:
-            form = parse_query(call.body, _FORM_FIELDS)
+            # RFC 6749, 3.2: parameters that are not known are ignored.
+            form = parse_query(call.body, None)
         except Refusal as refusal:
             raise OAuthRefusal(400, "invalid_request", refusal.message) from None
         answer = self._oauth.grant(form, _basic(call.headers.get("authorization")))

@@ -76,8 +76,8 @@ def _arguments(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str
     return arguments
 
 
-def parse_query(raw: bytes, allowed: frozenset[str]) -> dict[str, str]:
-    """Read a query string; each parameter must be known and stand once.
+def parse_query(raw: bytes, allowed: frozenset[str] | None) -> dict[str, str]:
+    """Read a query string or form; each parameter must stand once, and be known unless ``allowed`` is None.
 
     Raises:
         Refusal: 400, naming the parameter.
@@ -88,7 +88,7 @@ def parse_query(raw: bytes, allowed: frozenset[str]) -> dict[str, str]:
             continue
         name_part, _, value_part = pair.partition(b"=")
         name = _decoded(name_part, None)
-        if name not in allowed:
+        if allowed is not None and name not in allowed:
             known = f"Known: {', '.join(sorted(allowed))}." if allowed else "This operation takes none."
             raise invalid_parameter(name[:100], f"{name[:100]!r} is no parameter of this operation. {known}")
         if name in values:
