@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from bulkeditor._secret import Secret
-from bulkeditor.client._async._analytics import AsyncAnalytics
-from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs
 from bulkeditor.client._async._core import AsyncCore
-from bulkeditor.client._async._inventory import AsyncInventory
-from bulkeditor.client._async._keys import AsyncKeys
-from bulkeditor.client._async._products import AsyncProducts
-from bulkeditor.client._async._webhooks import AsyncWebhooks
 from bulkeditor.client._embedded import start_sandbox
 from bulkeditor.client._options import Options, Tuning, session_config, tuning_changes
 from bulkeditor.http import AsyncSession, Clock, Hooks, RateLimit, Response, RetryPolicy
@@ -24,6 +19,12 @@ from bulkeditor.http.auth import Auth
 if TYPE_CHECKING:
     import httpx
 
+    from bulkeditor.client._async._analytics import AsyncAnalytics
+    from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs
+    from bulkeditor.client._async._inventory import AsyncInventory
+    from bulkeditor.client._async._keys import AsyncKeys
+    from bulkeditor.client._async._products import AsyncProducts
+    from bulkeditor.client._async._webhooks import AsyncWebhooks
     from bulkeditor.sandbox import Sandbox
 
 
@@ -92,14 +93,49 @@ class AsyncBulkEditor:
         self._build(AsyncSession(config), tuning)
 
     def _build(self, session: AsyncSession, tuning: Tuning) -> None:
-        core = AsyncCore(session, tuning)
-        self._core = core
-        self.products = AsyncProducts(core)
-        self.bulk_jobs = AsyncBulkJobs(core)
-        self.webhooks = AsyncWebhooks(core)
-        self.inventory = AsyncInventory(core)
-        self.analytics = AsyncAnalytics(core)
-        self.keys = AsyncKeys(core)
+        self._core = AsyncCore(session, tuning)
+
+    @cached_property
+    def products(self) -> AsyncProducts:
+        """Products: list, get, create, update, delete."""
+        from bulkeditor.client._async._products import AsyncProducts  # noqa: PLC0415 - loaded when used
+
+        return AsyncProducts(self._core)
+
+    @cached_property
+    def bulk_jobs(self) -> AsyncBulkJobs:
+        """Bulk jobs: create, get, list, wait, cancel, errors."""
+        from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs  # noqa: PLC0415 - loaded when used
+
+        return AsyncBulkJobs(self._core)
+
+    @cached_property
+    def webhooks(self) -> AsyncWebhooks:
+        """Webhooks: configure, rotate secrets, look at deliveries."""
+        from bulkeditor.client._async._webhooks import AsyncWebhooks  # noqa: PLC0415 - loaded when used
+
+        return AsyncWebhooks(self._core)
+
+    @cached_property
+    def inventory(self) -> AsyncInventory:
+        """Locations and stock levels."""
+        from bulkeditor.client._async._inventory import AsyncInventory  # noqa: PLC0415 - loaded when used
+
+        return AsyncInventory(self._core)
+
+    @cached_property
+    def analytics(self) -> AsyncAnalytics:
+        """Analytics by product."""
+        from bulkeditor.client._async._analytics import AsyncAnalytics  # noqa: PLC0415 - loaded when used
+
+        return AsyncAnalytics(self._core)
+
+    @cached_property
+    def keys(self) -> AsyncKeys:
+        """API keys: create, list, revoke, rotate."""
+        from bulkeditor.client._async._keys import AsyncKeys  # noqa: PLC0415 - loaded when used
+
+        return AsyncKeys(self._core)
 
     @classmethod
     def sandbox(

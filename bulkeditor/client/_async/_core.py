@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bulkeditor.api._page import Page
-from bulkeditor.api._paging import Walk
 from bulkeditor.client._options import Tuning
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import AsyncSession, Exchange, RetryPolicy, read_ahead_async, run_many_async
-from bulkeditor.models import Model
+
+if TYPE_CHECKING:
+    from bulkeditor.api._page import Page
+    from bulkeditor.api._paging import Walk
+    from bulkeditor.models import Model
 
 T = TypeVar("T")
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", bound="Model")
 
 
 class AsyncCore:

@@ -5,18 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from bulkeditor._secret import Secret
-from bulkeditor.client._sync._analytics import Analytics
-from bulkeditor.client._sync._bulk_jobs import BulkJobs
 from bulkeditor.client._sync._core import Core
-from bulkeditor.client._sync._inventory import Inventory
-from bulkeditor.client._sync._keys import Keys
-from bulkeditor.client._sync._products import Products
-from bulkeditor.client._sync._webhooks import Webhooks
 from bulkeditor.client._embedded import start_sandbox
 from bulkeditor.client._options import Options, Tuning, session_config, tuning_changes
 from bulkeditor.http import Session, Clock, Hooks, RateLimit, Response, RetryPolicy
@@ -25,6 +20,12 @@ from bulkeditor.http.auth import Auth
 if TYPE_CHECKING:
     import httpx
 
+    from bulkeditor.client._sync._analytics import Analytics
+    from bulkeditor.client._sync._bulk_jobs import BulkJobs
+    from bulkeditor.client._sync._inventory import Inventory
+    from bulkeditor.client._sync._keys import Keys
+    from bulkeditor.client._sync._products import Products
+    from bulkeditor.client._sync._webhooks import Webhooks
     from bulkeditor.sandbox import Sandbox
 
 
@@ -93,14 +94,49 @@ class BulkEditor:
         self._build(Session(config), tuning)
 
     def _build(self, session: Session, tuning: Tuning) -> None:
-        core = Core(session, tuning)
-        self._core = core
-        self.products = Products(core)
-        self.bulk_jobs = BulkJobs(core)
-        self.webhooks = Webhooks(core)
-        self.inventory = Inventory(core)
-        self.analytics = Analytics(core)
-        self.keys = Keys(core)
+        self._core = Core(session, tuning)
+
+    @cached_property
+    def products(self) -> Products:
+        """Products: list, get, create, update, delete."""
+        from bulkeditor.client._sync._products import Products  # noqa: PLC0415 - loaded when used
+
+        return Products(self._core)
+
+    @cached_property
+    def bulk_jobs(self) -> BulkJobs:
+        """Bulk jobs: create, get, list, wait, cancel, errors."""
+        from bulkeditor.client._sync._bulk_jobs import BulkJobs  # noqa: PLC0415 - loaded when used
+
+        return BulkJobs(self._core)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Webhooks: configure, rotate secrets, look at deliveries."""
+        from bulkeditor.client._sync._webhooks import Webhooks  # noqa: PLC0415 - loaded when used
+
+        return Webhooks(self._core)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """Locations and stock levels."""
+        from bulkeditor.client._sync._inventory import Inventory  # noqa: PLC0415 - loaded when used
+
+        return Inventory(self._core)
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """Analytics by product."""
+        from bulkeditor.client._sync._analytics import Analytics  # noqa: PLC0415 - loaded when used
+
+        return Analytics(self._core)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """API keys: create, list, revoke, rotate."""
+        from bulkeditor.client._sync._keys import Keys  # noqa: PLC0415 - loaded when used
+
+        return Keys(self._core)
 
     @classmethod
     def sandbox(

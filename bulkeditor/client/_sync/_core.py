@@ -6,17 +6,19 @@ from __future__ import annotations
 from collections.abc import Generator, Callable, Iterable
 from contextlib import closing
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bulkeditor.api._page import Page
-from bulkeditor.api._paging import Walk
 from bulkeditor.client._options import Tuning
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Session, Exchange, RetryPolicy, read_ahead, run_many
-from bulkeditor.models import Model
+
+if TYPE_CHECKING:
+    from bulkeditor.api._page import Page
+    from bulkeditor.api._paging import Walk
+    from bulkeditor.models import Model
 
 T = TypeVar("T")
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", bound="Model")
 
 
 class Core:
