@@ -104,15 +104,37 @@ def ask(request: Request, *, instead: str | None = None) -> Exchange[Response]:
     return response
 
 
-def ask_once(request: Request, *, read: Callable[[Response], T], instead: str | None = None) -> Exchange[T]:
+def answered(
+    request: Request, *, read: Callable[[Response], T], honoured: bool, instead: str | None = None
+) -> Exchange[T]:
+    """Send a write and read its answer; an unreadable one is asked for again where the key makes that safe.
+
+    Args:
+        request: What to send.
+        read: Reads the answer.
+        honoured: Whether the server is known to honour idempotency keys.
+        instead: The way without this operation, where a server lacks it.
+    """
+    response = yield from ask(request, instead=instead)
+    try:
+        return read(response)
+    except UnexpectedResponseError:
+        if not honoured:
+            raise
+    # Under the same key the server answers once more, and does nothing more.
+    return read((yield from ask(request, instead=instead)))
+
+
+def ask_once(
+    request: Request, *, read: Callable[[Response], T], honoured: bool, instead: str | None = None
+) -> Exchange[T]:
     """Send a write that nothing can settle: a lost answer is an unknown outcome.
 
     Raises:
         OutcomeUnknownError: No readable answer came.
     """
     try:
-        response = yield from ask(request, instead=instead)
-        return read(response)
+        return (yield from answered(request, read=read, honoured=honoured, instead=instead))
     except BulkEditorError as error:
         if not lost(error):
             raise
@@ -206,6 +228,7 @@ def refused(field: str, problem: str, hint: str | None = None, *, code: str = "i
 
 
 __all__ = [
+    "answered",
     "ask",
     "ask_once",
     "build",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, Protocol, TypeVar
 
-from bulkeditor.api._request import ask, lost, renewed, unknown
+from bulkeditor.api._request import answered, ask, lost, renewed, unknown
 from bulkeditor.errors import (
     APIError,
     BulkEditorError,
@@ -47,7 +47,8 @@ def post(
     request: Request,
     *,
     read: Callable[[Response], T],
-    finder: Finder[T] | None,
+    finder: Finder[T],
+    honoured: bool,
     policy: RetryPolicy,
     instead: str | None = None,
 ) -> Exchange[T]:
@@ -56,24 +57,25 @@ def post(
     Args:
         request: The POST.
         read: Reads the answer.
-        finder: Finds what it created when the answer is lost; ``None`` where nothing can.
+        finder: Finds what it created when the answer is lost.
+        honoured: Whether the server is known to honour idempotency keys: repeating is safe then, and nothing
+            has to be read before.
         policy: Bounds how often it is sent again after reading.
         instead: The way without this operation, where a server lacks it.
 
     Raises:
         OutcomeUnknownError: The answer was lost, and reading could not settle what became of it.
     """
-    finder = yield from _ready(finder)
+    ready = None if honoured else (yield from _ready(finder))
     attempt = 1
     while True:
         try:
-            response = yield from ask(request, instead=instead)
-            return read(response)
+            return (yield from answered(request, read=read, honoured=honoured, instead=instead))
         except BulkEditorError as error:
             if not lost(error):
                 raise
             failure = error
-        found = yield from _found(finder, request, failure)
+        found = yield from _found(ready, request, failure)
         if len(found) == 1:
             return found[0]
         if found or not finished(failure) or not may_repeat(failure, policy, attempt):
@@ -84,9 +86,7 @@ def post(
         request = renewed(request)
 
 
-def _ready(finder: Finder[T] | None) -> Exchange[Finder[T] | None]:
-    if finder is None:
-        return None
+def _ready(finder: Finder[T]) -> Exchange[Finder[T] | None]:
     try:
         yield from finder.before()
     except (APIError, UnsupportedByServerError):

@@ -77,7 +77,8 @@ def create(
     job = yield from post(
         build("bulk_jobs.create", body=body),
         read=_created,
-        finder=None if honoured else CreatedJob(encode(body)),
+        finder=CreatedJob(encode(body)),
+        honoured=honoured,
         policy=policy,
     )
     if "status" not in job.loaded:

@@ -127,7 +127,7 @@ def set_levels(rows: Iterable[Mapping[str, object]]) -> Exchange[tuple[LevelOutc
     return tuple(outcomes)
 
 
-def adjust(rows: Iterable[Mapping[str, object]]) -> Exchange[tuple[LevelOutcome, ...]]:
+def adjust(rows: Iterable[Mapping[str, object]], *, honoured: bool) -> Exchange[tuple[LevelOutcome, ...]]:
     """Change stock by differences, in one request.
 
     A difference is never sent twice: when the answer is lost, the outcome is unknown.
@@ -135,6 +135,7 @@ def adjust(rows: Iterable[Mapping[str, object]]) -> Exchange[tuple[LevelOutcome,
     Args:
         rows: At most 250 mappings with ``product_id`` or ``sku``, ``location_id``, ``delta`` (whole pieces)
             and perhaps ``reason``.
+        honoured: Whether the server is known to honour idempotency keys.
 
     Returns:
         One outcome for each row, in the order given.
@@ -157,6 +158,7 @@ def adjust(rows: Iterable[Mapping[str, object]]) -> Exchange[tuple[LevelOutcome,
         yield from ask_once(
             build("inventory.adjust", body={"adjustments": checked}),
             read=lambda response: tuple(_outcomes(response, checked, 0)),
+            honoured=honoured,
             instead=_WRITE,
         )
     )

@@ -48,7 +48,8 @@ def create(
         yield from post(
             build("keys.create", body=body),
             read=_shown,
-            finder=None if honoured else _Lost(name),
+            finder=_Lost(name),
+            honoured=honoured,
             policy=policy,
             instead=_INSTEAD,
         )
@@ -141,12 +142,13 @@ def revoke(key_id: str, *, policy: RetryPolicy) -> Exchange[None]:
     yield from delete_once(build("keys.revoke", path=path), policy=policy, instead=_INSTEAD)
 
 
-def rotate(key_id: str, *, overlap_seconds: int) -> Exchange[ApiKey]:
+def rotate(key_id: str, *, overlap_seconds: int, honoured: bool) -> Exchange[ApiKey]:
     """Replace a key by a new one with the same name and scopes.
 
     Args:
         key_id: The key; ``current`` = the one that this client uses.
         overlap_seconds: How long the old one stays valid.
+        honoured: Whether the server is known to honour idempotency keys.
 
     Raises:
         OutcomeUnknownError: No answer came.
@@ -154,7 +156,7 @@ def rotate(key_id: str, *, overlap_seconds: int) -> Exchange[ApiKey]:
     path = {"key_id": ensure_text(key_id, "key_id")}
     check_overlap(overlap_seconds)
     request = build("keys.rotate", path=path, body={"overlap_seconds": overlap_seconds})
-    return (yield from ask_once(request, read=_shown, instead=_INSTEAD))
+    return (yield from ask_once(request, read=_shown, honoured=honoured, instead=_INSTEAD))
 
 
 def check_scopes(scopes: object) -> list[str]:

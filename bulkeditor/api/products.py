@@ -168,7 +168,8 @@ def create(
         yield from post(
             build("products.create", body=new),
             read=lambda response: _answers.one(response, Product),
-            finder=None if honoured else _Created(new),
+            finder=_Created(new),
+            honoured=honoured,
             policy=policy,
             instead="New products cannot be made through the documented API; create them in the shop.",
         )

@@ -49,7 +49,8 @@ def create(
         yield from post(
             build("webhooks.create", body=body),
             read=read,
-            finder=None if honoured else _Created(names, address, signing),
+            finder=_Created(names, address, signing),
+            honoured=honoured,
             policy=policy,
             instead=_INSTEAD,
         )
@@ -141,7 +142,7 @@ def delete(webhook_id: str, *, policy: RetryPolicy) -> Exchange[None]:
 
 
 def rotate_secret(
-    webhook_id: str, *, key: str | Secret | None, overlap_seconds: int
+    webhook_id: str, *, key: str | Secret | None, overlap_seconds: int, honoured: bool
 ) -> Exchange[WebhookSecret]:
     """Give a webhook a new secret; the one before stays valid for a while.
 
@@ -149,6 +150,7 @@ def rotate_secret(
         webhook_id: The webhook.
         key: The new secret; ``None`` = a random one.
         overlap_seconds: How long the old secret stays valid.
+        honoured: Whether the server is known to honour idempotency keys.
 
     Raises:
         OutcomeUnknownError: No answer came. Accept both secrets until it is settled.
@@ -163,7 +165,10 @@ def rotate_secret(
 
     return (
         yield from ask_once(
-            build("webhooks.rotate_secret", path=path, body=body), read=read, instead=_INSTEAD
+            build("webhooks.rotate_secret", path=path, body=body),
+            read=read,
+            honoured=honoured,
+            instead=_INSTEAD,
         )
     )
 
@@ -183,7 +188,7 @@ def deliveries(webhook_id: str, *, limit: int = MAX_LIMIT, page: int | None = No
     )
 
 
-def redeliver(webhook_id: str, delivery_id: str) -> Exchange[Delivery]:
+def redeliver(webhook_id: str, delivery_id: str, *, honoured: bool) -> Exchange[Delivery]:
     """Send an event again."""
     path = {
         "webhook_id": ensure_text(webhook_id, "webhook_id"),
@@ -193,6 +198,7 @@ def redeliver(webhook_id: str, delivery_id: str) -> Exchange[Delivery]:
         yield from ask_once(
             build("webhooks.redeliver", path=path),
             read=lambda response: _answers.one(response, Delivery),
+            honoured=honoured,
             instead="The documented API cannot send an event again.",
         )
     )

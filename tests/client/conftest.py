@@ -51,6 +51,8 @@ class Blocking:
         own = type(value).__module__.startswith("bulkeditor.client._async")
         if own or isinstance(value, AsyncPager | AsyncUpdateReport | AsyncBulkEditor):
             return Blocking(value, self._runner)
+        if hasattr(value, "__enter__"):
+            return value
         if callable(value) and not isinstance(value, type):
             return lambda *args, **options: self._wrapped(value(*args, **options))
         return value

@@ -89,7 +89,7 @@ class AsyncBulkJobs:
         self,
         job_id: str,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - it bounds polling, not one await
+        timeout: float | None = None,  # noqa: ASYNC109 - it bounds all of the polling
         progress: bool | Callable[[Job], object] = False,
         allow_errors: bool = False,
     ) -> Job:

@@ -82,7 +82,7 @@ class AsyncInventory:
             OutcomeUnknownError: No answer came.
             UnsupportedByServerError: The server has only the documented API.
         """
-        return await self._core.run(flows.adjust(adjustments))
+        return await self._core.run(flows.adjust(adjustments, honoured=self._core.honoured))
 
 
 __all__ = ["AsyncInventory"]

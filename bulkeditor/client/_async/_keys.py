@@ -70,7 +70,9 @@ class AsyncKeys:
             NotFoundError: There is no such key.
             OutcomeUnknownError: No answer came.
         """
-        return await self._core.run(flows.rotate(key_id, overlap_seconds=overlap_seconds))
+        return await self._core.run(
+            flows.rotate(key_id, overlap_seconds=overlap_seconds, honoured=self._core.honoured)
+        )
 
 
 __all__ = ["AsyncKeys"]

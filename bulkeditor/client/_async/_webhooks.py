@@ -110,7 +110,9 @@ class AsyncWebhooks:
             OutcomeUnknownError: No answer came; accept both secrets until it is settled.
         """
         return await self._core.run(
-            flows.rotate_secret(webhook_id, key=secret, overlap_seconds=overlap_seconds)
+            flows.rotate_secret(
+                webhook_id, key=secret, overlap_seconds=overlap_seconds, honoured=self._core.honoured
+            )
         )
 
     def deliveries(
@@ -136,7 +138,7 @@ class AsyncWebhooks:
             NotFoundError: There is no such delivery.
             OutcomeUnknownError: No answer came.
         """
-        return await self._core.run(flows.redeliver(webhook_id, delivery_id))
+        return await self._core.run(flows.redeliver(webhook_id, delivery_id, honoured=self._core.honoured))
 
 
 __all__ = ["AsyncWebhooks"]

@@ -83,7 +83,7 @@ class Inventory:
             OutcomeUnknownError: No answer came.
             UnsupportedByServerError: The server has only the documented API.
         """
-        return self._core.run(flows.adjust(adjustments))
+        return self._core.run(flows.adjust(adjustments, honoured=self._core.honoured))
 
 
 __all__ = ["Inventory"]

@@ -71,7 +71,9 @@ class Keys:
             NotFoundError: There is no such key.
             OutcomeUnknownError: No answer came.
         """
-        return self._core.run(flows.rotate(key_id, overlap_seconds=overlap_seconds))
+        return self._core.run(
+            flows.rotate(key_id, overlap_seconds=overlap_seconds, honoured=self._core.honoured)
+        )
 
 
 __all__ = ["Keys"]

@@ -111,7 +111,9 @@ class Webhooks:
             OutcomeUnknownError: No answer came; accept both secrets until it is settled.
         """
         return self._core.run(
-            flows.rotate_secret(webhook_id, key=secret, overlap_seconds=overlap_seconds)
+            flows.rotate_secret(
+                webhook_id, key=secret, overlap_seconds=overlap_seconds, honoured=self._core.honoured
+            )
         )
 
     def deliveries(
@@ -137,7 +139,7 @@ class Webhooks:
             NotFoundError: There is no such delivery.
             OutcomeUnknownError: No answer came.
         """
-        return self._core.run(flows.redeliver(webhook_id, delivery_id))
+        return self._core.run(flows.redeliver(webhook_id, delivery_id, honoured=self._core.honoured))
 
 
 __all__ = ["Webhooks"]
