@@ -328,7 +328,8 @@ class AsyncSession:
     async def _renew(self, auth: Auth) -> Token:
         credential = self._kernel.credential
         try:
-            token = dated(self._clock.now(), await self.run(auth.renew(credential.token)))
+            # Nobody's deadline: it is fetched for all, and each of them waits as long as its own allows.
+            token = dated(self._clock.now(), await self.run(auth.renew(credential.token), deadline=None))
             credential.token = token
         finally:
             credential.renewal = None

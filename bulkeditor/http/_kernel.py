@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
+from bulkeditor._secret import Secret
 from bulkeditor.errors import (
     AuthenticationError,
     BulkEditorError,
@@ -29,6 +30,7 @@ from bulkeditor.http._reporter import Reporter
 from bulkeditor.http._retry import GiveUp, Wait, decide
 from bulkeditor.http._state import Call, Credential, Sharing
 from bulkeditor.http._types import Request, Response
+from bulkeditor.http.auth import Discreet
 
 if TYPE_CHECKING:
     from bulkeditor.http._config import SessionConfig
@@ -243,7 +245,7 @@ class Kernel:
             error = refusal(
                 outcome,
                 now=self.config.clock.now(),
-                secrets=() if call.token is None else (call.token.value,),
+                secrets=self._secrets(call),
                 retry_after=verdict.retry_after if isinstance(verdict, GiveUp) else None,
             )
         elif reason == "deadline" and isinstance(outcome, TransportError):
@@ -258,6 +260,17 @@ class Kernel:
             times = "once" if call.attempts == 1 else f"{call.attempts} times"
             error.add_note(f"{call.request.operation} was sent {times}; given up: {reason}.")
         return error
+
+    def _secrets(self, call: Call) -> tuple[Secret, ...]:
+        """Everything that a server could quote of what it was sent."""
+        token = call.token or self.credential.token
+        auth: object = self.config.auth
+        own = auth.secrets() if isinstance(auth, Discreet) else ()
+        if token is None:
+            return own
+        return (
+            (*own, token.value) if token.refresh_token is None else (*own, token.value, token.refresh_token)
+        )
 
     def _capture(self, call: Call, response: Response) -> None:
         captures = _captures.get()

@@ -51,11 +51,13 @@ class Pace:
         depth: Requests under way at most.
     """
 
-    __slots__ = ("_ahead", "_alone", "_depth", "_refuted", "_spent", "worth")
+    __slots__ = ("_ahead", "_alone", "_depth", "_pages", "_refuted", "_spent", "_waited", "worth")
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._alone = 0.0
+        self._pages = 0
+        self._waited = False
         self._ahead = 0
         self._spent = 0.0
         self._refuted = False
@@ -68,8 +70,12 @@ class Pace:
             wall: Seconds it took.
             cpu: Seconds of them in which this thread computed.
         """
-        self._alone = wall
-        self.worth = self._depth > 0 and not self._refuted and wall - cpu >= _WORTH_WAITING
+        waited = wall - cpu >= _WORTH_WAITING
+        # The first page decides at once. Later one slow page may be a hiccup of the machine, two in a row are
+        # not.
+        self.worth = waited and (self._waited or not self._pages) and self._depth > 0 and not self._refuted
+        self._alone, self._waited = wall, waited
+        self._pages += 1
 
     def together(self, waited: float) -> None:
         """A page that was read ahead was taken.

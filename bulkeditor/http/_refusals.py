@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypedDict, TypeGuard
 
 import msgspec
 
@@ -60,6 +60,16 @@ def _is_list(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
+class _Facts(TypedDict):
+    status: int
+    code: str | None
+    request_id: str | None
+    field_errors: list[FieldError]
+    retry_after: float | None
+    operation: str
+    hint: str | None
+
+
 class _Body:
     """What could be read from the body of a refusal."""
 
@@ -75,7 +85,7 @@ class _Body:
 
 
 def refusal(
-    response: Response, *, now: datetime, secrets: Iterable[Secret] = (), retry_after: float | None = None
+    response: Response, *, now: datetime, secrets: Collection[Secret] = (), retry_after: float | None = None
 ) -> APIError:
     """The exception for an answer that is not a success.
 
@@ -87,42 +97,33 @@ def refusal(
     """
     body = read_body(response)
     status = response.status
-    operation = response.request.operation
-    request_id = response.request_id or body.request_id
-    header = parse_retry_after(response.headers.get("retry-after"), now)
-    message = scrub(body.message or _phrase(status), secrets)
-    hint = _WEB_PAGE if body.html and status != 429 else _HINTS.get(status)  # noqa: PLR2004 - Too Many Requests
     if 300 <= status < 400:  # noqa: PLR2004 - the redirect class
-        return _redirected(response)
+        return _redirected(response, secrets)
     cls = _class(status)
     if body.html and cls in (NotFoundError, InvalidRequestError):
         # Not this API's "no such product": the page of a web server that has never heard of the path.
         cls = UnexpectedResponseError
-    if cls is PermissionDeniedError:
-        return PermissionDeniedError(
-            message,
-            status=status,
-            code=body.code,
-            request_id=request_id,
-            field_errors=body.fields,
-            operation=operation,
-            required_scope=body.scope
-            or (response.request.scope if body.code in (None, "missing_scope") else None),
-            hint=hint,
-        )
-    return cls(
-        message,
+    header = parse_retry_after(response.headers.get("retry-after"), now)
+    facts = _Facts(
         status=status,
         code=body.code,
-        request_id=request_id,
-        field_errors=[
-            FieldError(field=item.field, message=scrub(item.message, secrets), code=item.code)
-            for item in body.fields
-        ],
+        request_id=response.request_id or body.request_id,
+        field_errors=[_scrubbed(item, secrets) for item in body.fields],
         retry_after=header if header is not None else retry_after,
-        operation=operation,
-        hint=hint,
+        operation=response.request.operation,
+        hint=_WEB_PAGE if body.html and status != 429 else _HINTS.get(status),  # noqa: PLR2004 - Too Many Requests
     )
+    message = scrub(body.message or _phrase(status), secrets)
+    if cls is not PermissionDeniedError:
+        return cls(message, **facts)
+    # A server that says nothing more than 403 most likely misses the scope that the operation needs.
+    scope = body.scope or (response.request.scope if body.code in (None, "missing_scope") else None)
+    return PermissionDeniedError(message, required_scope=scope, **facts)
+
+
+def _scrubbed(item: FieldError, secrets: Collection[Secret]) -> FieldError:
+    field = None if item.field is None else scrub(item.field, secrets)
+    return FieldError(field=field, message=scrub(item.message, secrets), code=item.code)
 
 
 def _class(status: int) -> type[APIError]:
@@ -133,10 +134,11 @@ def _class(status: int) -> type[APIError]:
     return _CLASSES.get(status, APIError if status >= 400 else UnexpectedResponseError)  # noqa: PLR2004 - client errors
 
 
-def _redirected(response: Response) -> UnexpectedResponseError:
+def _redirected(response: Response, secrets: Collection[Secret]) -> UnexpectedResponseError:
     # Redirects are never followed: the next host would be handed the credentials of this one, and a
     # redirected POST silently becomes a GET.
-    location = excerpt(response.headers.get("location", "nowhere"), 200)
+    # Without the query: that is where tokens travel.
+    location = scrub(excerpt(response.headers.get("location", "nowhere").partition("?")[0], 200), secrets)
     return UnexpectedResponseError(
         f"the server redirects to {location}; that is not followed, so that credentials stay with their host",
         status=response.status,

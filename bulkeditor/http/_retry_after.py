@@ -37,7 +37,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def parse_reset(value: str | None) -> float | None:
-    """Seconds of an ``X-RateLimit-Reset``; None when it is absent, unreadable, or a timestamp as some servers send.
+    """Seconds of an ``X-RateLimit-Reset``; None when it is absent, unreadable, or a timestamp.
 
     Args:
         value: The header's value.

@@ -202,6 +202,9 @@ class Session:
             request = self._signed(call) if call.request.authenticated else call.request
             while wait := kernel.admit(call):
                 self._sleep(wait)
+                if self._ended():
+                    # The sleep was cut short; asking again would spin until the limit lets go.
+                    return given_up(call.request)
             kernel.sending(call)
             outcome = self._send(call, request)
             if not isinstance(outcome, Response):

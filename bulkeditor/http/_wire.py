@@ -274,7 +274,9 @@ def _parsed(url: str) -> httpx.URL:
     try:
         return httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise InvalidInputError(f"{excerpt(url)!r} is not a URL ({error}).") from None
+        problem = str(error)
+    # Outside of the except block: httpx's frames hold a half-made URL that not even repr() can print.
+    raise InvalidInputError(f"{excerpt(url)!r} is not a URL ({problem}).")
 
 
 def _value(name: str, value: str) -> bytes:

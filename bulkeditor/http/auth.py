@@ -91,6 +91,15 @@ class Auth(Protocol):
         ...
 
 
+@runtime_checkable
+class Discreet(Protocol):
+    """An :class:`Auth` that also names its own secrets, to be masked where a server quotes them."""
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must never be shown."""
+        ...
+
+
 def _checked(value: str | Secret, what: str) -> Secret:
     held = as_secret(value)
     problem = _problem(held)
@@ -279,6 +288,11 @@ class OAuth2:
         """Whether the API refuses the access token."""
         return response.status == _UNAUTHORIZED
 
+    def secrets(self) -> tuple[Secret, ...]:
+        """The client secret and the first refresh token; tokens are the session's to mask."""
+        first = () if self._refresh_token is None else (self._refresh_token,)
+        return (self._client_secret, *first)
+
     def _refresh(self, refresh: Secret) -> Request:
         # Not idempotent: a server that rotates refresh tokens takes each of them once.
         return self._request({"grant_type": "refresh_token"}, {"refresh_token": refresh}, idempotent=False)
@@ -358,4 +372,4 @@ def _not_issued(error: APIError) -> AuthenticationError:
     )
 
 
-__all__ = ["APIKey", "Auth", "Bearer", "OAuth2", "Token"]
+__all__ = ["APIKey", "Auth", "Bearer", "Discreet", "OAuth2", "Token"]

@@ -200,7 +200,12 @@ class Blocking:
         return found
 
     def ahead(
-        self, session: Session, walk: Any, depth: int, take: int | None = None, each: Callable[[Any], None] = id
+        self,
+        session: Session,
+        walk: Any,
+        depth: int,
+        take: int | None = None,
+        each: Callable[[Any], None] = id,
     ) -> list[Any]:
         found = []
         with closing(read_ahead(session, walk, depth)) as items:
@@ -341,12 +346,17 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield made
     finally:
         made.finish()
-    gc.collect()  # unclosed sockets warn here, and warnings are errors
     ends = time.monotonic() + 2
     while (left := set(threading.enumerate()) - threads) and time.monotonic() < ends:
         for thread in left:
             thread.join(0.05)
     assert not left, f"threads left: {left}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_leaks() -> Iterator[None]:
+    yield
+    gc.collect()  # unclosed sockets and files warn here, and warnings are errors
 
 
 @pytest.fixture

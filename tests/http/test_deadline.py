@@ -7,7 +7,13 @@ import time
 import httpx
 import pytest
 
-from bulkeditor.errors import DeadlineExceededError, RateLimitError, RequestTimeoutError, ServerError, TransportError
+from bulkeditor.errors import (
+    DeadlineExceededError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    TransportError,
+)
 from bulkeditor.http import Request, RetryPolicy, Sleep, SystemClock
 
 
@@ -40,7 +46,9 @@ def test_a_server_that_drips_is_cut_off(bench, reply, ask, part):
 def test_a_body_that_nobody_reads_is_cut_off(bench, write):
     """The server accepts the connection and never reads: the kernel's buffers fill, sending blocks."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        session = bench.open(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.3, timeout=20, clock=SystemClock())
+        session = bench.open(
+            f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.3, timeout=20, clock=SystemClock()
+        )
         error, took = timed(lambda: bench.run(session, write(content=b"x" * 20_000_000)))
     assert type(error) is DeadlineExceededError
     assert took < 0.8
@@ -151,7 +159,11 @@ def test_connecting_counts(bench, ask, no_retry):
                 filler.connect_ex(address)
                 fillers.append(filler)
             session = bench.open(
-                f"http://127.0.0.1:{address[1]}", deadline=0.3, timeout=20, retry=no_retry, clock=SystemClock()
+                f"http://127.0.0.1:{address[1]}",
+                deadline=0.3,
+                timeout=20,
+                retry=no_retry,
+                clock=SystemClock(),
             )
             error, took = timed(lambda: bench.run(session, ask()))
         finally:
@@ -169,6 +181,8 @@ def test_with_a_transport_of_the_callers_the_deadline_shortens_each_attempt(benc
         seen.append(request.extensions["timeout"])
         return httpx.Response(200)
 
-    session = bench.open("http://x.test", transport=httpx.MockTransport(handler), deadline=5, timeout=30, retry=no_retry)
+    session = bench.open(
+        "http://x.test", transport=httpx.MockTransport(handler), deadline=5, timeout=30, retry=no_retry
+    )
     bench.run(session, ask())
     assert all(4 < value <= 5 for value in seen[0].values())

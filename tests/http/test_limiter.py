@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkeditor.errors import InvalidInputError, RateLimitError
-from bulkeditor.http import RateLimit
+from bulkeditor.http import APIKey, RateLimit
 from bulkeditor.http._limiter import Limiter
 
 
@@ -61,7 +61,9 @@ def test_requests_under_way_count_against_what_remains():
     assert [limiter.reserve(0.3) == 0.0 for _ in range(4)] == [True, True, False, False]
 
 
-@pytest.mark.parametrize(("remaining", "reset"), [("x", "30"), ("0", ""), ("-1", "5"), ("0", "1735689660"), ("", "")])
+@pytest.mark.parametrize(
+    ("remaining", "reset"), [("x", "30"), ("0", ""), ("-1", "5"), ("0", "1735689660"), ("", "")]
+)
 def test_headers_that_make_no_sense_are_ignored(remaining, reset):
     limiter = Limiter()
     limiter.observe(headers(remaining, reset), now=0.0)
@@ -89,7 +91,7 @@ def test_no_window_ever_holds_more_than_twice_the_rate(rate, per, steps):
 
 def test_threads_never_get_more_than_there_is():
     seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
     limiter = Limiter()
     limiter.observe(headers(500, 1000), now=0.0)
     granted = [0] * 8
@@ -123,8 +125,6 @@ def test_the_session_waits_instead_of_running_into_a_429(bench, reply, ask):
 
 
 def test_derived_sessions_share_the_limit_and_another_credential_does_not(bench, reply, ask):
-    from bulkeditor.http import APIKey
-
     server = bench.serve(lambda _: reply())
     session = bench.open(server, auth=APIKey("one"), rate_limit=RateLimit(1, per=10))
     other = bench.keep(session.with_config(timeout=5))
@@ -147,7 +147,9 @@ def test_a_wait_beyond_the_callers_limits_is_refused_at_once(bench, reply, ask):
     assert "nothing was sent" in str(caught.value)
     assert len(server.requests) == 1
 
-    short = bench.keep(session.with_config(deadline=10, retry=session.config.retry.__class__(max_retry_after=10**6)))
+    short = bench.keep(
+        session.with_config(deadline=10, retry=session.config.retry.__class__(max_retry_after=10**6))
+    )
     with pytest.raises(RateLimitError):
         bench.run(short, ask())
 

@@ -1,6 +1,7 @@
 """The one decision on repeats, and the documented policy that it reads."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,7 +68,9 @@ def test_what_provably_had_no_effect_is_always_repeated(request_, outcome):
     assert isinstance(decide(1, request_, outcome, RetryPolicy(), 0.5, now=NOW), Wait)
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 301, 400, 401, 403, 404, 405, 409, 412, 413, 422, 501, 505])
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 301, 400, 401, 403, 404, 405, 409, 412, 413, 422, 501, 505]
+)
 def test_what_a_repeat_cannot_change_is_not_repeated(status):
     assert isinstance(decide(1, GET, answer(status), RetryPolicy(), 0.5, now=NOW), GiveUp)
 
@@ -124,7 +127,9 @@ def test_a_429_without_retry_after_takes_the_reset_header_then_the_configured_de
 
 
 def test_a_reset_that_is_a_timestamp_is_not_taken_for_seconds():
-    assert decide(1, GET, answer(429, x_ratelimit_reset="1735689660"), RetryPolicy(), 0.5, now=NOW).seconds == 60
+    assert (
+        decide(1, GET, answer(429, x_ratelimit_reset="1735689660"), RetryPolicy(), 0.5, now=NOW).seconds == 60
+    )
 
 
 def test_a_first_attempt_that_still_runs_under_the_key_is_asked_for_again():
@@ -163,7 +168,9 @@ outcomes = st.one_of(
     rnd=st.floats(0, 1),
     honoured=st.sampled_from([None, True, False]),
 )
-def test_no_decision_breaks_a_limit(attempt, request, outcome, policy, rnd, honoured):
+def test_no_decision_breaks_a_limit(  # noqa: PLR0917 - what hypothesis draws
+    attempt, request, outcome, policy, rnd, honoured
+):
     verdict = decide(attempt, request, outcome, policy, rnd, honoured=honoured, now=NOW)
     if isinstance(verdict, GiveUp):
         return
@@ -238,8 +245,6 @@ def test_the_published_vectors(shared: Path):
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Jerusalem", "America/New_York"])
 def test_dates_are_utc_whatever_the_local_zone(monkeypatch, zone):
-    import time
-
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -255,7 +260,9 @@ def test_dates_are_utc_whatever_the_local_zone(monkeypatch, zone):
         time.tzset()
 
 
-@pytest.mark.parametrize("text", ["", " ", "-1", "+1", "²", "٣", "1e3", "0x10", "1.", ".5", "1,5", "soon", "1 2", "NaN"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "-1", "+1", "²", "٣", "1e3", "0x10", "1.", ".5", "1,5", "soon", "1 2", "NaN"]
+)
 def test_nonsense_counts_as_absent(text):
     assert parse_retry_after(text, NOW) is None
 
@@ -266,9 +273,9 @@ def test_no_header_value_raises(text):
     assert seconds is None or seconds >= 0
 
 
-@given(st.datetimes(min_value=datetime(1999, 1, 1), max_value=datetime(2050, 1, 1)))
+@given(st.integers(915_148_800, 2_524_608_000))
 def test_an_imf_date_is_read_to_the_second(moment):
-    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    moment = datetime.fromtimestamp(moment, UTC)
     text = moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
     assert parse_retry_after(text, moment - timedelta(seconds=90)) == 90
     assert parse_retry_after(text, moment + timedelta(seconds=1)) == 0
