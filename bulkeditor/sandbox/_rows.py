@@ -87,7 +87,8 @@ def parse_time(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None or len(text) < len("2024-06-01T00:00Z"):
             return None
-        return to_us(moment)
+        # Shown in UTC later on, so it must exist there: 9999-12-31T23:59-23:59 does not.
+        return to_us(moment.astimezone(UTC))
     except (ValueError, OverflowError):
         return None
 
@@ -133,21 +134,21 @@ def new_doc(values: Mapping[str, JSON], ident: str, now: str) -> Doc:
 
 def loaded_doc(row: Mapping[str, Any], number: int, now: str) -> Doc:
     """The document of a catalog row, whose money may be text and whose times may be datetimes."""
-    values: Doc = {name: _loaded(value) for name, value in row.items() if name not in _NOT_STORED}
-    extra: Mapping[str, Any] = row.get("extra") or {}
-    for name, value in extra.items():
-        values.setdefault(name, value)
+    values: dict[str, Any] = {**(row.get("extra") or {}), **row}
+    for name in _NOT_STORED:
+        values.pop(name, None)
+    for name in ("created_at", "updated_at"):
+        moment = values.get(name)
+        if isinstance(moment, datetime):
+            values[name] = time_text(to_us(moment))
     for name in MONEY:
-        values[name] = _loaded_money(values.get(name), name, number)
+        if values.get(name) is not None:
+            values[name] = _loaded_money(values[name], name, number)
     return new_doc(values, str(row.get("id") or f"product_id_{number}"), now)
 
 
-def _loaded(value: Any) -> Any:
-    return time_text(to_us(value)) if isinstance(value, datetime) else value
-
-
 def _loaded_money(value: Any, name: str, number: int) -> Decimal | None:
-    if value is None or value == "":
+    if value == "":
         return None
     if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
         try:

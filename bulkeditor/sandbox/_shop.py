@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from os import PathLike
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox._api_inventory import AnalyticsRoutes, InventoryRoutes
@@ -213,5 +213,12 @@ def _rows(catalog: CatalogSource | None, products: int, seed: int) -> Iterable[M
     return map(_record, source)
 
 
-def _record(row: Mapping[str, Any] | CatalogRow) -> Mapping[str, Any]:
-    return row.to_record() if isinstance(row, CatalogRow) else row
+def _record(row: object) -> Mapping[str, Any]:
+    if isinstance(row, CatalogRow):
+        return row.to_record()
+    if isinstance(row, Mapping):
+        return cast("Mapping[str, Any]", row)
+    raise InvalidInputError(
+        f"catalog: a row must be a CatalogRow or a mapping, not {type(row).__name__} ({str(row)[:80]!r}).",
+        hint="For several files: catalog=itertools.chain(*map(read_catalog, paths)).",
+    )

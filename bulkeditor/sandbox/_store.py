@@ -208,7 +208,7 @@ class Store:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=512)
     # synchronous OFF: the file is as short-lived as this process, so power loss is no concern.
-    for pragma in ("journal_mode = WAL", "synchronous = OFF", "temp_store = MEMORY", "cache_size = -16000"):
+    for pragma in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

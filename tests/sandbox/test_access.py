@@ -11,7 +11,14 @@ import pytest
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox import Sandbox
 
-SCOPES = ["read:products", "write:products", "read:inventory", "write:inventory", "read:analytics", "admin:all"]
+SCOPES = [
+    "read:products",
+    "write:products",
+    "read:inventory",
+    "write:inventory",
+    "read:analytics",
+    "admin:all",
+]
 
 MATRIX = [
     ("GET", "/api/v1/products", None, "read:products"),
@@ -24,7 +31,12 @@ MATRIX = [
     ("GET", "/api/v1/bulk-jobs/job_1", None, "read:products"),
     ("GET", "/api/v1/bulk-jobs/job_1/errors", None, "read:products"),
     ("POST", "/api/v1/bulk-jobs/job_1/cancel", None, "write:products"),
-    ("POST", "/api/v1/webhooks", {"events": ["product.created"], "endpoint": "http://127.0.0.1:9/"}, "admin:all"),
+    (
+        "POST",
+        "/api/v1/webhooks",
+        {"events": ["product.created"], "endpoint": "http://127.0.0.1:9/"},
+        "admin:all",
+    ),
     ("GET", "/api/v1/webhooks", None, "admin:all"),
     ("GET", "/api/v1/webhooks/webhook_1", None, "admin:all"),
     ("PATCH", "/api/v1/webhooks/webhook_1", {"enabled": False}, "admin:all"),
@@ -34,7 +46,12 @@ MATRIX = [
     ("DELETE", "/api/v1/webhooks/webhook_1", None, "admin:all"),
     ("GET", "/api/v1/locations", None, "read:inventory"),
     ("GET", "/api/v1/inventory/levels", None, "read:inventory"),
-    ("PUT", "/api/v1/inventory/levels", {"levels": [{"sku": "x", "location_id": "y", "on_hand": 1}]}, "write:inventory"),
+    (
+        "PUT",
+        "/api/v1/inventory/levels",
+        {"levels": [{"sku": "x", "location_id": "y", "on_hand": 1}]},
+        "write:inventory",
+    ),
     (
         "POST",
         "/api/v1/inventory/adjustments",
@@ -54,7 +71,12 @@ def test_each_operation_needs_its_own_scope_and_admin_has_all(http, sandbox):
         for scope in SCOPES:
             answer = http.request(method, path, json=body, headers={"X-API-Key": sandbox.create_key([scope])})
             if scope in {needed, "admin:all"}:
-                assert answer.status_code in {200, 201, 202, 204, 404, 409}, (method, path, scope, answer.text)
+                assert answer.status_code in {200, 201, 202, 204, 404, 409}, (
+                    method,
+                    path,
+                    scope,
+                    answer.text,
+                )
             else:
                 error = answer.json()["error"]
                 assert (answer.status_code, error["code"]) == (403, "missing_scope"), (method, path, scope)
@@ -65,9 +87,17 @@ def test_writing_stock_needs_write_inventory_too(http, sandbox):
     writer = {"X-API-Key": sandbox.create_key(["write:products"])}
     both = {"X-API-Key": sandbox.create_key(["write:products", "write:inventory"])}
     requests = [
-        ("PUT", "/api/v1/products/bulk", {"products": [{"id": "product_id_1"}, {"id": "product_id_2", "inventory_quantity": 1}]}),
+        (
+            "PUT",
+            "/api/v1/products/bulk",
+            {"products": [{"id": "product_id_1"}, {"id": "product_id_2", "inventory_quantity": 1}]},
+        ),
         ("POST", "/api/v1/products", {"sku": "N", "title": "New", "inventory_quantity": 1}),
-        ("POST", "/api/v1/bulk-jobs", {"operation": "update", "filter": {"sku": "x"}, "updates": {"inventory_quantity": 1}}),
+        (
+            "POST",
+            "/api/v1/bulk-jobs",
+            {"operation": "update", "filter": {"sku": "x"}, "updates": {"inventory_quantity": 1}},
+        ),
     ]
     for method, path, body in requests:
         answer = http.request(method, path, json=body, headers=writer)
@@ -77,9 +107,14 @@ def test_writing_stock_needs_write_inventory_too(http, sandbox):
 
 def test_without_a_credential_nothing_is_answered(sandbox):
     for headers in (
-        {}, {"X-API-Key": "nope"}, {"X-API-Key": ""}, {"Authorization": "Bearer nope"}, {"Authorization": "Basic eA=="},
-        {"Authorization": f"Bearer {sandbox.api_key}"}, {"X-API-Key": "ü".encode()},
-    ):  # fmt: skip
+        {},
+        {"X-API-Key": "nope"},
+        {"X-API-Key": ""},
+        {"Authorization": "Bearer nope"},
+        {"Authorization": "Basic eA=="},
+        {"Authorization": f"Bearer {sandbox.api_key}"},
+        {"X-API-Key": "ü".encode()},
+    ):
         answer = httpx.get(f"{sandbox.base_url}/api/v1/products", headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -105,7 +140,9 @@ def test_a_key_is_created_listed_used_and_revoked(serve):
 def test_a_key_expires_with_the_clock(serve):
     sandbox, http = serve(clock="frozen")
     end = (sandbox.clock.now() + timedelta(days=1)).isoformat()
-    key = http.post("/api/v1/api-keys", json={"name": "x", "scopes": ["read:products"], "expires_at": end}).json()["key"]
+    key = http.post(
+        "/api/v1/api-keys", json={"name": "x", "scopes": ["read:products"], "expires_at": end}
+    ).json()["key"]
     mine = {"X-API-Key": key}
     sandbox.clock.advance("23h 59m")
     assert http.get("/api/v1/products", headers=mine).status_code == 200
@@ -116,7 +153,9 @@ def test_a_key_expires_with_the_clock(serve):
 def test_rotating_ends_the_old_key_at_once_or_after_the_overlap(serve):
     sandbox, http = serve(clock="frozen")
     old = sandbox.create_key(["admin:all"], name="rotated")
-    answer = http.post("/api/v1/api-keys/current/rotate", json={"overlap_seconds": 60}, headers={"X-API-Key": old})
+    answer = http.post(
+        "/api/v1/api-keys/current/rotate", json={"overlap_seconds": 60}, headers={"X-API-Key": old}
+    )
     new = answer.json()
     assert (answer.status_code, new["name"], new["scopes"]) == (201, "rotated", ["admin:all"])
     for key in (old, new["key"]):
@@ -131,11 +170,18 @@ def test_rotating_ends_the_old_key_at_once_or_after_the_overlap(serve):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"name": ""}, "name"), ({"name": 5}, "name"), ({"name": "x" * 256}, "name"), ({"scopes": []}, "scopes"),
-        ({"scopes": ["nope"]}, "scopes"), ({"scopes": ["admin:all", "admin:all"]}, "scopes"), ({"scopes": "admin:all"}, "scopes"),
-        ({"scopes": [{}]}, "scopes"), ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"), ({"expires_at": "soon"}, "expires_at"),
+        ({"name": ""}, "name"),
+        ({"name": 5}, "name"),
+        ({"name": "x" * 256}, "name"),
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["nope"]}, "scopes"),
+        ({"scopes": ["admin:all", "admin:all"]}, "scopes"),
+        ({"scopes": "admin:all"}, "scopes"),
+        ({"scopes": [{}]}, "scopes"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+        ({"expires_at": "soon"}, "expires_at"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_key_request_is_named(http, body, field):
     answer = http.post("/api/v1/api-keys", json={"name": "x", "scopes": ["read:products"], **body})
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
@@ -148,7 +194,9 @@ def grant(http, **form):
 def test_client_credentials_give_a_token_that_expires(serve):
     sandbox, http = serve(clock="frozen")
     ident, secret = sandbox.oauth_client(["read:products", "read:inventory"])
-    answer = grant(http, grant_type="client_credentials", client_id=ident, client_secret=secret, scope="read:products")
+    answer = grant(
+        http, grant_type="client_credentials", client_id=ident, client_secret=secret, scope="read:products"
+    )
     token = answer.json()
     assert (token["token_type"], token["expires_in"], token["scope"]) == ("Bearer", 3600, "read:products")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -171,27 +219,37 @@ def test_client_credentials_give_a_token_that_expires(serve):
 def test_a_client_may_identify_by_basic(http, sandbox):
     ident, secret = sandbox.oauth_client(["read:products"])
     basic = base64.b64encode(f"{ident}:{secret}".encode()).decode()
-    answer = http.post("/oauth/token", data={"grant_type": "client_credentials"}, headers={"Authorization": f"Basic {basic}"})
+    answer = http.post(
+        "/oauth/token", data={"grant_type": "client_credentials"}, headers={"Authorization": f"Basic {basic}"}
+    )
     assert answer.json()["scope"] == "read:products"
 
 
 @pytest.mark.parametrize(
     ("form", "status", "error"),
     [
-        ({"client_secret": "wrong"}, 401, "invalid_client"), ({"client_id": "nobody"}, 401, "invalid_client"),
-        ({"grant_type": "password"}, 400, "unsupported_grant_type"), ({"grant_type": None}, 400, "invalid_request"),
-        ({"scope": "admin:all"}, 400, "invalid_scope"), ({"scope": "nope"}, 400, "invalid_scope"),
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_id": "nobody"}, 401, "invalid_client"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": None}, 400, "invalid_request"),
+        ({"scope": "admin:all"}, 400, "invalid_scope"),
+        ({"scope": "nope"}, 400, "invalid_scope"),
         ({"grant_type": "refresh_token"}, 400, "invalid_request"),
         ({"grant_type": "refresh_token", "refresh_token": "x"}, 400, "invalid_grant"),
-        ({"more": "x"}, 400, "invalid_request"),
     ],
-)  # fmt: skip
+)
 def test_token_errors_have_their_rfc_shape(http, sandbox, form, status, error):
     ident, secret = sandbox.oauth_client(["read:products"])
     full = {"grant_type": "client_credentials", "client_id": ident, "client_secret": secret, **form}
     answer = grant(http, **{name: value for name, value in full.items() if value is not None})
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert set(answer.json()) == {"error", "error_description"}
+
+
+def test_a_token_request_may_hold_more_than_is_known(http, sandbox):
+    ident, secret = sandbox.oauth_client(["read:products"])
+    form = {"grant_type": "client_credentials", "client_id": ident, "client_secret": secret, "audience": "x"}
+    assert grant(http, **form).status_code == 200
 
 
 def test_a_token_request_must_be_a_form(http):
@@ -220,9 +278,12 @@ def test_limits_count_down_refuse_and_fill_again(serve):
 
 def test_options_are_checked():
     for options, text in (
-        ({"rate_limit": 0}, "rate_limit"), ({"clock": "warped"}, "clock"), ({"products": -1}, "count"),
-        ({"locations": []}, "sync_enabled"), ({"locations": [{"name": "x"}]}, "locations"),
-    ):  # fmt: skip
+        ({"rate_limit": 0}, "rate_limit"),
+        ({"clock": "warped"}, "clock"),
+        ({"products": -1}, "count"),
+        ({"locations": []}, "sync_enabled"),
+        ({"locations": [{"name": "x"}]}, "locations"),
+    ):
         with pytest.raises(InvalidInputError, match=text):
             Sandbox(**{"products": 1, **options})
     with Sandbox(products=1) as sandbox, pytest.raises(InvalidInputError, match="'all' is no scope"):

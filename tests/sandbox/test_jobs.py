@@ -27,15 +27,34 @@ def test_a_job_runs_to_its_end_and_says_so(http, sandbox):
     assert answer.status_code == 201
     assert answer.headers["Location"] == f"/api/v1/bulk-jobs/{job['id']}"
     assert list(job) == [
-        "id", "operation", "status", "progress", "total_products", "processed_products", "errors", "started_at",
-        "completed_at", "filter", "updates", "schedule", "created_at", "successful_updates", "failed_updates",
-    ]  # fmt: skip
+        "id",
+        "operation",
+        "status",
+        "progress",
+        "total_products",
+        "processed_products",
+        "errors",
+        "started_at",
+        "completed_at",
+        "filter",
+        "updates",
+        "schedule",
+        "created_at",
+        "successful_updates",
+        "failed_updates",
+    ]
     assert (job["status"], job["progress"], job["started_at"]) == ("pending", 0, None)
     sandbox.settle()
     done = http.get(answer.headers["Location"]).json()
     matching = http.products(filter={"product_type": "T-Shirt", "vendor": "Premium Brand"}, limit=250)
     assert (done["status"], done["progress"], done["errors"]) == ("completed", 100, 0)
-    assert done["total_products"] == done["processed_products"] == done["successful_updates"] == len(matching) > 0
+    assert (
+        done["total_products"]
+        == done["processed_products"]
+        == done["successful_updates"]
+        == len(matching)
+        > 0
+    )
     assert done["completed_at"] >= done["started_at"] >= done["created_at"]
     assert all(row["tags"] == ["summer-sale"] for row in matching)
 
@@ -68,7 +87,12 @@ def test_rows_that_cannot_be_adjusted_fail_and_stay(serve):
     job = http.job(updates={"price_adjustment": {"type": "fixed", "value": -5}, "tags": ["t"]})
     sandbox.settle()
     done = http.get(f"/api/v1/bulk-jobs/{job['id']}").json()
-    assert (done["status"], done["errors"], done["successful_updates"], done["progress"]) == ("completed", 2, 2, 100)
+    assert (done["status"], done["errors"], done["successful_updates"], done["progress"]) == (
+        "completed",
+        2,
+        2,
+        100,
+    )
     errors = http.get(f"/api/v1/bulk-jobs/{job['id']}/errors").json()
     assert errors["total"] == 2
     assert [(e["product_id"], e["code"], e["field"]) for e in errors["errors"]] == [
@@ -175,18 +199,32 @@ def test_jobs_are_listed_newest_first_and_by_status(serve):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"operation": "upsert"}, "operation"), ({"operation": None}, "operation"), ({"filter": None}, "filter"),
-        ({"filter": []}, "filter"), ({"updates": {}}, "updates"), ({"updates": []}, "updates"),
-        ({"updates": {"price": -1}}, "updates.price"), ({"updates": {"color": 1}}, "updates.color"),
+        ({"operation": "upsert"}, "operation"),
+        ({"operation": None}, "operation"),
+        ({"filter": None}, "filter"),
+        ({"filter": []}, "filter"),
+        ({"updates": {}}, "updates"),
+        ({"updates": []}, "updates"),
+        ({"updates": {"price": -1}}, "updates.price"),
+        ({"updates": {"color": 1}}, "updates.color"),
         ({"updates": {"id": "x"}}, "updates.id"),
         ({"updates": {"price_adjustment": 5}}, "updates.price_adjustment"),
         ({"updates": {"price_adjustment": {"type": "half", "value": 1}}}, "updates.price_adjustment.type"),
-        ({"updates": {"price_adjustment": {"type": "fixed", "value": "1"}}}, "updates.price_adjustment.value"),
-        ({"updates": {"price": 1, "price_adjustment": {"type": "fixed", "value": 1}}}, "updates.price_adjustment"),
-        ({"operation": "delete"}, "updates"), ({"schedule": "tomorrow"}, "schedule"),
-        ({"schedule": "2030-01-01T00:00:00"}, "schedule"), ({"schedule": 5}, "schedule"), ({"more": 1}, "more"),
+        (
+            {"updates": {"price_adjustment": {"type": "fixed", "value": "1"}}},
+            "updates.price_adjustment.value",
+        ),
+        (
+            {"updates": {"price": 1, "price_adjustment": {"type": "fixed", "value": 1}}},
+            "updates.price_adjustment",
+        ),
+        ({"operation": "delete"}, "updates"),
+        ({"schedule": "tomorrow"}, "schedule"),
+        ({"schedule": "2030-01-01T00:00:00"}, "schedule"),
+        ({"schedule": 5}, "schedule"),
+        ({"more": 1}, "more"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_job_is_refused_and_the_field_named(http, sandbox, body, field):
     job = {"operation": "update", "filter": {"sku": "x"}, "updates": {"tags": []}, **body}
     answer = http.post("/api/v1/bulk-jobs", json=job)
