@@ -29,6 +29,18 @@ class CheckError(Exception):
     """A check did not hold; the text says which."""
 
 
+def run_all(*commands: tuple[str, ...]) -> None:
+    """Run several commands, whatever the earlier ones find."""
+    failed: list[str] = []
+    for command in commands:
+        try:
+            run(*command)
+        except CheckError as error:
+            failed.append(str(error))
+    if failed:
+        raise CheckError(", ".join(failed))
+
+
 def run(*command: str, **environ: str) -> None:
     """Run one command of this interpreter's environment from the root of the checkout, echoing it first."""
     print("  $", " ".join(command), flush=True)
@@ -37,22 +49,23 @@ def run(*command: str, **environ: str) -> None:
     head = sys.executable if command[0] == "python" else str(program)
     done = subprocess.run([head, *command[1:]], cwd=ROOT, env={**os.environ, **environ}, check=False)
     if done.returncode:
-        raise CheckError(f"{command[0]} exited with {done.returncode}")
+        raise CheckError(f"{' '.join(command[:2])} exited with {done.returncode}")
 
 
 def lint() -> None:
     """Form, rules, arrows between the rooms, docstrings, and the generated twin."""
-    run("ruff", "format", "--check", ".")
-    run("ruff", "check", ".")
-    run("lint-imports")
-    run("interrogate", "--quiet", "bulkeditor")
-    run("python", "scripts/unasync.py", "--check")
+    run_all(
+        ("ruff", "format", "--check", "."),
+        ("ruff", "check", "."),
+        ("lint-imports",),
+        ("interrogate", "--quiet", "bulkeditor"),
+        ("python", "scripts/unasync.py", "--check"),
+    )
 
 
 def types() -> None:
     """Two type checkers, both strict; pyproject.toml says on what."""
-    run("mypy")
-    run("basedpyright")
+    run_all(("mypy",), ("basedpyright",))
 
 
 def docs() -> None:
