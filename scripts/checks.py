@@ -58,7 +58,7 @@ def lint() -> None:
         ("ruff", "format", "--check", "."),
         ("ruff", "check", "."),
         ("lint-imports",),
-        ("interrogate", "--quiet", "bulkeditor"),
+        ("interrogate", "bulkeditor"),
         ("python", "scripts/unasync.py", "--check"),
     )
 
@@ -92,7 +92,7 @@ def _loads_from_elsewhere(html: str) -> bool:
 def package() -> None:
     """The wheel holds what it must, nothing of the tests, and installs small."""
     with tempfile.TemporaryDirectory() as folder:
-        run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
+        run("python", "-m", "pip", "wheel", "-qq", "--no-deps", "--wheel-dir", folder, ".")
         wheel = next(Path(folder).glob("bulkeditor-*.whl"))
         names = set(zipfile.ZipFile(wheel).namelist())
         if missing := [name for name in IN_THE_WHEEL if name not in names]:
@@ -100,7 +100,7 @@ def package() -> None:
         if alien := sorted(name for name in names if not name.startswith(("bulkeditor/", "bulkeditor-"))):
             raise CheckError(f"{wheel.name} holds what is no part of the package: {alien[:5]}")
         target = Path(folder, "installed")
-        run("python", "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(target), str(wheel))
+        run("python", "-m", "pip", "install", "-qq", "--no-compile", "--target", str(target), str(wheel))
         size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
         print(f"  {wheel.name}: {len(names)} files; installed with its dependencies {size / 1e6:.1f} MB")
         if size > CORE_SIZE_LIMIT:

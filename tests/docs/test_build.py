@@ -88,4 +88,4 @@ def test_the_build_script_is_sound() -> None:
     ):
         assert command in readme
         for part in command.split(" && "):
-            assert part.replace("pip install ", "pip install --quiet ") in text
+            assert part.replace("pip install ", "pip install -qq ") in text
