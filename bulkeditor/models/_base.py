@@ -129,7 +129,34 @@ def split_rows(content: bytes, key: str | None) -> list[msgspec.Raw]:
 ModelT = TypeVar("ModelT", bound="Model")
 
 
-class Model:
+class _Layered(type):
+    """Makes two classes of each model: one that only has the slots, and above it the one that people see.
+
+    Manners cost time where rows are made by the hundred: a class that is frozen or has a ``__getattr__``
+    leaves the interpreter's fast ways. So rows are filled while they belong to a class without manners, and
+    become models by assigning their class, which is possible because the upper class adds no slots.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
+        slots: object = namespace.get("__slots__")
+        if not slots or not bases:
+            return super().__new__(cls, name, bases, namespace)
+        storage = super().__new__(cls, f"{name}Slots", bases, {"__slots__": slots, "__module__": __name__})
+        return super().__new__(cls, name, (storage,), {**namespace, "__slots__": ()})
+
+
+def storage_of(model: type[ModelT]) -> type[ModelT]:
+    """The class without manners below a model; the model itself where it has no slots of its own.
+
+    Args:
+        model: The class.
+    """
+    below = model.__base__
+    has_own = below is not None and below.__name__ == f"{model.__name__}Slots"
+    return cast("type[ModelT]", below) if has_own else model
+
+
+class Model(metaclass=_Layered):
     """Base of what the API answers with.
 
     A field that the server did not send is an empty slot: reading it raises :class:`NotLoadedError`,

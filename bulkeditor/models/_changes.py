@@ -1,7 +1,8 @@
 """What products are to become: updates of one, of many, and new ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import ClassVar, Final, cast
 
 import attrs
@@ -15,8 +16,8 @@ from bulkeditor.models._structure import structure
 _WHOLE: Final = Decimal(-100)
 
 
-@attrs.frozen(kw_only=True)
-class _Fields:
+@attrs.frozen(kw_only=True, repr=False)
+class Change:
     """The fields of a product that can be written; UNSET leaves a field as it is, None clears it."""
 
     title: str | UnsetType = attrs.field(default=UNSET, converter=to.to_text)
@@ -34,19 +35,27 @@ class _Fields:
     options: dict[str, str] | UnsetType = attrs.field(default=UNSET, converter=to.to_options)
     barcode: str | UnsetType | None = attrs.field(default=UNSET, converter=to.to_optional_text)
 
+    # What is sent: a copy, made and checked with the object, so that encoding 250 of them checks nothing.
+    _body: dict[str, object] = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        names = (field.name for field in attrs.fields(type(self)) if field.init)
+        given = {name: value for name in names if (value := getattr(self, name)) is not UNSET}
+        for name in given.keys() & {"tags", "custom_fields", "options"}:
+            given[name] = to.plain_json(given[name], name)
+        object.__setattr__(self, "_body", {"id": given["id"], **given} if "id" in given else given)
+
     def __repr__(self) -> str:
-        given = (f"{name}={value!r}" for name, value in self._given())
+        given = (f"{name}={value!r}" for name, value in self._body.items())
         return f"{type(self).__name__}({', '.join(given)})"
 
-    def _given(self) -> Iterator[tuple[str, object]]:
-        for field in attrs.fields(type(self)):
-            value: object = getattr(self, field.name)
-            if value is not UNSET:
-                yield field.name, value
+
+body_of: Final = cast("Callable[[Change], dict[str, object]]", attrgetter("_body"))
+"""What is sent for a change."""
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=to.named)
-class ProductUpdate(_Fields):
+class ProductUpdate(Change):
     """Changes of one product. A field left out (UNSET) stays as it is; None clears it.
 
     The product is found by ``id``, or by ``sku`` when no id is given. With an id, ``sku`` is a field to set.
@@ -77,6 +86,7 @@ class ProductUpdate(_Fields):
     sku: str | UnsetType = attrs.field(default=UNSET, converter=to.to_key)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if not self.id and not self.sku:
             refuse("id", "neither id nor sku is given", "Give the id or the sku of the product to change.")
 
@@ -84,7 +94,7 @@ class ProductUpdate(_Fields):
     def changes(self) -> dict[str, object]:
         """The fields to change, without the one that finds the product."""
         key = "id" if self.id else "sku"
-        return {name: value for name, value in self._given() if name != key}
+        return {name: value for name, value in self._body.items() if name != key}
 
 
 @attrs.frozen(kw_only=True, field_transformer=to.named)
@@ -144,7 +154,7 @@ def _to_adjustment(
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=to.named)
-class Updates(_Fields):
+class Updates(Change):
     """What a bulk job changes on every product it is about. A field left out stays as it is; None clears it.
 
     Args:
@@ -172,6 +182,7 @@ class Updates(_Fields):
     price_adjustment: PriceAdjustment | UnsetType = attrs.field(default=UNSET, converter=_to_adjustment)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if self.price is not UNSET and self.price_adjustment is not UNSET:
             refuse("price_adjustment", "it contradicts price", "Give price or price_adjustment, not both.")
         if not self.changes:
@@ -180,11 +191,11 @@ class Updates(_Fields):
     @property
     def changes(self) -> dict[str, object]:
         """The fields to change."""
-        return dict(self._given())
+        return dict(self._body)
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=to.named)
-class ProductCreate(_Fields):
+class ProductCreate(Change):
     """A new product.
 
     Args:

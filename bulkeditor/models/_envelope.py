@@ -27,7 +27,7 @@ def list_name(content: bytes, key: str) -> str:
         members = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except DECODE_FAILURES as error:
         raise MalformedDataError(f"The answer is not a page of JSON: {error}.") from error
-    lists = [name for name, raw in members.items() if bytes(raw[:1]) == b"["]
+    lists = [name for name, raw in members.items() if bytes(raw)[:1] == b"["]
     for name in _LIST_NAMES:
         if name in lists:
             return name

@@ -10,13 +10,14 @@ import functools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain, count, repeat
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast, get_args
 
 import attrs
 import msgspec
 
 from bulkeditor._secret import Secret
-from bulkeditor.models._base import Model, ModelT, RowSource, absences_left, absent, sweep
+from bulkeditor.models._base import Model, ModelT, RowSource, absences_left, absent, storage_of, sweep
 from bulkeditor.models._inputs import MAX_EXPONENT, sane
 
 SPACE: Final = b" \t\r\n"
@@ -52,29 +53,26 @@ def drain(iterator: Iterable[object]) -> None:
 _set_class: Final = cast("Callable[[Model, type[Model]], None]", object.__dict__["__class__"].__set__)
 
 
-def _variant(model: type[ModelT], **attributes: object) -> type[ModelT]:
-    """A subclass of the same layout, whose objects become the model's own by assigning their class.
+def _draft(model: type[ModelT], names: Collection[str], *, patchy: bool) -> type[ModelT]:
+    """What the decoder makes in the model's place: the same slots, the wanted fields, no manners.
 
-    It is not frozen, so the interpreter sets its slots directly.
-    """
-    thawed = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    return cast("type[ModelT]", type(model.__name__, (model,), {**thawed, **attributes}))
-
-
-def _loaded_by(model: type[ModelT], names: Collection[str]) -> type[ModelT]:
-    """What the decoder is given in the model's place.
-
-    It has the wanted fields only. And because the decoder asks by reading an attribute whether the row
-    brought it, and builds an exception for each that it did not, reading one succeeds here:
-    ``callable(name)`` is the cheapest call there is. So empty slots stay empty, at a fifth of the price.
+    The decoder asks by reading an attribute whether the row brought it. Where many fields may be absent
+    (``patchy``), reading one always succeeds: ``callable(name)`` is the cheapest call there is. So the
+    decoder builds no exception and fills in no default, and empty slots stay empty.
     """
     fields = attrs.fields(cast("type[attrs.AttrsInstance]", model))
     wanted = tuple(field for field in fields if field.name in names)
-    hints = {field.name: field.type for field in wanted}
-    if any(field.default != attrs.Factory(absent) for field in wanted):
-        # A true default must be filled in, so this model needs the honest answer.
-        return _variant(model, __attrs_attrs__=wanted, __annotations__=hints)
-    return _variant(model, __attrs_attrs__=wanted, __annotations__=hints, __getattribute__=callable)
+    body: dict[str, object] = {
+        "__slots__": (),
+        "__attrs_attrs__": wanted,
+        "__annotations__": {field.name: field.type for field in wanted},
+        "__setattr__": object.__setattr__,  # a model that extends another inherits its manners
+        "__delattr__": object.__delattr__,
+    }
+    if patchy:
+        body["__getattribute__"] = callable
+    kind = cast("type[type]", type(model))
+    return cast("type[ModelT]", kind(model.__name__, (storage_of(model),), body))
 
 
 class _Money:
@@ -90,13 +88,11 @@ class _Money:
         fields = attrs.fields(cast("type[attrs.AttrsInstance]", model))
         self._names = [field.name for field in fields if field.name in names and _is_money(field.type)]
         self._draft = draft
+        self._storage = storage_of(model)
+        plain = draft.__getattribute__ is object.__getattribute__
         self._read: list[Callable[[Model], decimal.Decimal]] = [
-            _slot(model, name).__get__ for name in self._names
+            attrgetter(name) if plain else _slot(model, name).__get__ for name in self._names
         ]
-        # A class of the same layout without the model's __getattr__: the interpreter can ask its objects for an
-        # attribute with a default and need not build an exception where there is none.
-        slots = {"__slots__": cast("tuple[str, ...]", vars(model)["__slots__"])}
-        self._probe = cast("type[Model]", type(model.__name__, model.__bases__, slots))
         # A context of our own: the program's may round or trap. This one traps what a sane sum cannot meet.
         self._context = decimal.Context(
             prec=4 * MAX_EXPONENT,
@@ -129,24 +125,22 @@ class _Money:
         total = decimal.Decimal()
         try:
             for read in self._read:
-                try:
-                    total += sum(map(read, rows), decimal.Decimal())
-                except TypeError:  # null in some row
-                    total += _sum_without_null(map(read, rows))
+                total += _sum(map(read, rows))
         except AttributeError:
             pass
         else:
             return total
         # Not within the handler: there each further exception is built in full, to be chained to the first.
-        drain(map(_set_class, rows, repeat(self._probe)))
+        # Of a class without manners the interpreter can ask for an attribute with a default, and builds none.
+        drain(map(_set_class, rows, repeat(self._storage)))
         try:
             columns = (map(getattr, rows, repeat(name), repeat(None)) for name in self._names)
-            return _sum_without_null(chain.from_iterable(columns))
+            return _sum(chain.from_iterable(columns))
         finally:
             drain(map(_set_class, rows, repeat(self._draft)))
 
 
-def _sum_without_null(amounts: Iterable[decimal.Decimal | None]) -> decimal.Decimal:
+def _sum(amounts: Iterable[decimal.Decimal | None]) -> decimal.Decimal:
     return sum(filter(None, amounts), decimal.Decimal())
 
 
@@ -193,7 +187,10 @@ class Plan(Generic[ModelT]):
         self._wire = {name: model.__wire__.get(name, name) for name in self.names}
         # The decoder cannot rename fields of attrs classes: the few models that need it go through dicts.
         self._renames = bool(model.__wire__)
-        self._variant = _loaded_by(model, self.names)
+        fields_of = {field.name: field for field in attrs.fields(cast("type[attrs.AttrsInstance]", model))}
+        has_defaults = any(fields_of[name].default != attrs.Factory(absent) for name in self.names)
+        # Fields that were asked for by name are there as a rule, and a true default must be filled in.
+        self._variant = _draft(model, self.names, patchy=fields is None and not has_defaults)
         self._money = _Money(model, self._variant, self.names)
         kind: Any = dict[str, Any] if self._renames else self._variant
         self._row = cast("msgspec.json.Decoder[ModelT]", decoder(kind))
