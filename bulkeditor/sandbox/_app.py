@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
@@ -20,12 +20,27 @@ from bulkeditor.sandbox._store import Store
 
 T = TypeVar("T")
 MAX_BODY: Final = 1024 * 1024
+# Where in a scope a server puts its Link.
+LINK: Final = "bulkeditor.sandbox.link"
 # A larger body is read and thrown away, so that the sender gets to see the 413; up to here.
 _MAX_DRAINED: Final = 64 * MAX_BODY
 
 
 class Disconnected(Exception):  # noqa: N818 -- the caller went away; nobody is left to tell
     """The caller closed the connection while sending."""
+
+
+class Link:
+    """What the application can do to the connection of a request; as it stands, for one without a socket."""
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep; a server that stops ends it early."""
+        await asyncio.sleep(seconds)
+
+    def cut(self, *, flush: bool) -> bool:
+        """Close the connection, after what was written or at once; False where there is none."""
+        del flush
+        return False
 
 
 class App:
@@ -50,9 +65,6 @@ class App:
         self._journal = journal
         self._executor = executor
         self._numbers = itertools.count(1)
-        # The server sets these: how to pause (until it stops), and how to cut a connection.
-        self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-        self.cut: Callable[[Scope, bool], bool] = lambda _scope, _flush: False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -87,10 +99,11 @@ class App:
                 query={},
                 fault=fault,
             )
-            outcome = await self._answer(call, scope["query_string"], too_large=body is None)
+            link: Link = scope.get(LINK) or Link()
+            outcome = await self._answer(call, scope["query_string"], link, too_large=body is None)
         await self._send(scope, receive, send, outcome=outcome, fault=fault, request_id=request_id)
 
-    async def _answer(self, call: Call, query: bytes, *, too_large: bool) -> Outcome:
+    async def _answer(self, call: Call, query: bytes, link: Link, *, too_large: bool) -> Outcome:
         fault = call.fault
         before = 0.0 if fault is None or fault.after_commit else fault.latency
         after = fault.latency if fault is not None and fault.after_commit else 0.0
@@ -99,14 +112,14 @@ class App:
                 # The key is claimed first: whoever repeats the request meanwhile finds it under way.
                 outcome = await self._in_thread(lambda: self._pipeline.admit(call))
                 if outcome is None:
-                    await self.pause(before)
+                    await link.pause(before)
                     outcome = await self._in_thread(lambda: self._carry_out(call, query, too_large=too_large))
             else:
                 outcome = await self._in_thread(
                     lambda: self._pipeline.admit(call) or self._carry_out(call, query, too_large=too_large)
                 )
             if after:
-                await self.pause(after)
+                await link.pause(after)
         finally:
             self._pipeline.leave(call)
         return outcome
@@ -152,9 +165,10 @@ class App:
         fault: Fault | None,
         request_id: str,
     ) -> None:
+        link: Link = scope.get(LINK) or Link()
         answer = outcome.answer
         if answer is None:
-            await self._hang_up(scope, receive, flush=False)
+            await _hang_up(link, receive, flush=False)
             return
         body = answer.body
         await send(
@@ -163,24 +177,25 @@ class App:
         if fault is not None and fault.truncate is not False and body:
             kept = len(body) // 2 if fault.truncate is True else min(fault.truncate, len(body) - 1)
             await send({"type": "http.response.body", "body": body[:kept], "more_body": True})
-            await self._hang_up(scope, receive, flush=True)
+            await _hang_up(link, receive, flush=True)
             return
         if fault is not None and fault.drip:
             for position in range(len(body)):
                 await send(
                     {"type": "http.response.body", "body": body[position : position + 1], "more_body": True}
                 )
-                await self.pause(fault.drip)
+                await link.pause(fault.drip)
             body = b""
         await send({"type": "http.response.body", "body": body})
 
-    async def _hang_up(self, scope: Scope, receive: Receive, *, flush: bool) -> None:
-        """Close the connection; without one (in-process), the caller gets what a closed one feels like."""
-        if not self.cut(scope, flush):
-            raise ConnectionResetError("The sandbox closed the connection on purpose (an injected fault).")
-        # Only once the server has noticed does it not answer 500 for us.
-        while (await receive())["type"] != "http.disconnect":
-            pass
+
+async def _hang_up(link: Link, receive: Receive, *, flush: bool) -> None:
+    """Close the connection; without one (in-process), the caller gets what a closed one feels like."""
+    if not link.cut(flush=flush):
+        raise ConnectionResetError("The sandbox closed the connection on purpose (an injected fault).")
+    # Only once the server has noticed does it not answer 500 for us.
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(receive: Receive) -> bytes | None:

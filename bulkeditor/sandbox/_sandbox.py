@@ -22,7 +22,7 @@ from bulkeditor.sandbox._server import HOST, Server
 from bulkeditor.sandbox._shop import CatalogSource, Shop
 from bulkeditor.sandbox._snapshot import Snapshot
 from bulkeditor.sandbox._webhooks import EVENTS
-from bulkeditor.sandbox.catalog import write_products_csv
+from bulkeditor.sandbox.catalog import ImportReport, write_products_csv
 
 if TYPE_CHECKING:
     from bulkeditor.sandbox._app import App
@@ -252,6 +252,11 @@ class Sandbox(Connecting):
     def products(self) -> ProductStore:
         """The products, read directly."""
         return ProductStore(self._shop)
+
+    @property
+    def catalog_report(self) -> ImportReport | None:
+        """What became of each record of the catalog file; None when there was no file."""
+        return self._shop.report
 
     @property
     def readings(self) -> Readings:

@@ -8,11 +8,11 @@ import threading
 from typing import Any, Final
 
 import uvicorn
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bulkeditor.errors import ConfigurationError
-from bulkeditor.sandbox._app import App
+from bulkeditor.sandbox._app import LINK, App, Link
 
 HOST: Final = "127.0.0.1"
 # How long a stopping server waits for requests that are still at work.
@@ -65,18 +65,12 @@ class Server:
                 connections.pop(self.client, None)
                 super().connection_lost(exc)
 
-        def cut(scope: Scope, flush: bool) -> bool:  # noqa: FBT001 -- called through App.cut
-            transport = connections.get(scope.get("client"))
-            if transport is None:
-                return False
-            if flush:
-                transport.close()
-            else:
-                transport.abort()
-            return True
+        async def linked(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[LINK] = _Link(server, connections.get(scope.get("client")))
+            await self._app(scope, receive, send)
 
         config = uvicorn.Config(
-            self._app,
+            linked,
             http=Protocol,
             ws="none",
             lifespan="off",
@@ -87,16 +81,32 @@ class Server:
             date_header=False,
             timeout_keep_alive=60,
         )
-        self._server = _Uvicorn(config, self._ready)
-        self._app.cut = cut
-        self._app.pause = self._server.pause
+        self._server = server = _Uvicorn(config, self._ready)
         try:
-            self._server.run(sockets=[self._socket])
+            server.run(sockets=[self._socket])
         except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits in start()
             self._failure = error
         finally:
             self._socket.close()
             self._ready.set()
+
+
+class _Link(Link):
+    def __init__(self, server: _Uvicorn, transport: asyncio.Transport | None) -> None:
+        self._server = server
+        self._transport = transport
+
+    async def pause(self, seconds: float) -> None:
+        await self._server.pause(seconds)
+
+    def cut(self, *, flush: bool) -> bool:
+        if self._transport is None:
+            return False
+        if flush:
+            self._transport.close()
+        else:
+            self._transport.abort()
+        return True
 
 
 class _Uvicorn(uvicorn.Server):

@@ -33,7 +33,7 @@ from bulkeditor.sandbox._routing import Router
 from bulkeditor.sandbox._store import Store
 from bulkeditor.sandbox._webhooks import Webhooks
 from bulkeditor.sandbox._writer import Writer
-from bulkeditor.sandbox.catalog import CatalogImport, CatalogRow, generate, read_catalog
+from bulkeditor.sandbox.catalog import CatalogImport, CatalogRow, ImportReport, generate, read_catalog
 
 CatalogSource: TypeAlias = "str | PathLike[str] | CatalogImport | Iterable[Mapping[str, Any] | CatalogRow]"
 _THREADS = 8
@@ -56,6 +56,7 @@ class Shop:
         self.readings = readings
         self.timers = Timers(self.store, self.clock)
         self.faults = Faults()
+        self.report: ImportReport | None = None
         self.journal = Journal(self.store)
         self.products = Products(self.store, readings)
         self.courier = Courier()
@@ -138,7 +139,10 @@ class Shop:
         levels: list[tuple[int, Mapping[str, int]]] = []
         with self.store.transaction():
             self.store.execute("CREATE TEMP TABLE loaded_levels (ord INTEGER, location TEXT, count INTEGER)")
-            self.products.load(self._with_levels(_rows(catalog, products, seed), levels), now)
+            source = generate(products, seed) if catalog is None else _source(catalog)
+            self.products.load(self._with_levels(map(_record, source), levels), now)
+            # Read to its end just now, so the report costs nothing.
+            self.report = source.report if isinstance(source, CatalogImport) else None
             self._spool(levels)
         self.store.build_indexes()
         self.inventory.stock_up(now)
@@ -206,11 +210,8 @@ def _clock(choice: str | datetime) -> Clock:
     return Clock(datetime.now(UTC) if choice == "frozen" else None)
 
 
-def _rows(catalog: CatalogSource | None, products: int, seed: int) -> Iterable[Mapping[str, Any]]:
-    if catalog is None:
-        return generate(products, seed)
-    source = read_catalog(catalog) if isinstance(catalog, str | PathLike) else catalog
-    return map(_record, source)
+def _source(catalog: CatalogSource) -> Iterable[object]:
+    return read_catalog(catalog) if isinstance(catalog, str | PathLike) else catalog
 
 
 def _record(row: object) -> Mapping[str, Any]:

@@ -49,20 +49,31 @@ class FairLock:
             turn = threading.Lock()
             turn.acquire()
             self._waiting.append(turn)
-        turn.acquire()
+        try:
+            turn.acquire()
+        except BaseException:
+            # Interrupted (Ctrl-C): nobody may be waiting for this turn, nor be left behind by it.
+            with self._guard:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                else:
+                    self._hand_on()
+            raise
         self._owner, self._depth = me, 1
 
     def __exit__(self, *exc: object) -> None:
         with self._guard:
             self._depth -= 1
-            if self._depth:
-                return
-            if self._waiting:
-                # Owned by nobody's ident (-1) until the next one wakes: no third thread can slip in between.
-                self._owner = -1
-                self._waiting.popleft().release()
-            else:
-                self._owner = None
+            if not self._depth:
+                self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._waiting:
+            # Owned by nobody's ident (-1) until the next one wakes: no third thread can slip in between.
+            self._owner = -1
+            self._waiting.popleft().release()
+        else:
+            self._owner = None
 
 
 class Store:

@@ -168,6 +168,8 @@ def test_the_application_runs_in_process_without_a_socket():
             assert (await http.get("/api/v1/products")).json()["total"] == 5
             job = {"operation": "update", "filter": {}, "updates": {"tags": ["in"]}}
             assert (await http.post("/api/v1/bulk-jobs", json=job)).status_code == 201
+            sandbox.faults.add("*", latency=0.02, times=1)
+            assert (await http.get("/api/v1/products")).status_code == 200
             sandbox.faults.add("*", drop=True)
             with pytest.raises(ConnectionResetError):
                 await http.get("/api/v1/products")

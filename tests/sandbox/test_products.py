@@ -435,6 +435,7 @@ def test_a_catalog_file_is_loaded_and_written_back(tmp_path, serve):
     assert [(row["sku"], row["title"], row["inventory_quantity"]) for row in http.products()] == [
         ("00042", "Ünder", 3)
     ]
+    assert sandbox.catalog_report.format == "jsonl"
     assert sandbox.export_csv(tmp_path / "out.csv") == 1
     again, _ = serve(catalog=tmp_path / "out.csv")
     assert [row["sku"] for row in again.products.rows()] == ["00042"]
