@@ -239,7 +239,7 @@ class PermissionDeniedError(APIError):
         hint: str | None = None,
     ) -> None:
         if hint is None and required_scope:
-            hint = f"Use a key that has the scope {required_scope!r} (Settings → API Integrations)."
+            hint = f"Use a key or token with the scope {required_scope!r} (keys: Settings → API Integrations)."
         super().__init__(
             message,
             status=status,

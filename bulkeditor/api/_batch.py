@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate, count
+from itertools import accumulate
 from typing import Final, cast
 
 import attrs
@@ -50,32 +50,33 @@ class BatchSender:
         """Whether any request may have written something, or was answered row by row."""
         self._policy = policy
 
-    def send(self, rows: Sequence[Row]) -> Exchange[None]:
-        """Send rows until each has an outcome, or is known to be in doubt (``silent``)."""
-        left: Sequence[Row] = rows
-        for attempt in count(1):
-            if not left:
-                return
-            if self._stopped is not None:
-                _end(left, "skipped", self._stopped, "It was not sent, because another request was refused")
-                return
-            try:
-                response = yield build("products.update", content=_body(left))
-                replies = rows_of(response)
-            except BulkEditorError as error:
-                failure = error
-            else:
-                self.answered = True
-                self._take(left, replies)
-                return
-            if not lost(failure):
-                yield from self._refused(left, failure)
-                return
+    def send(self, rows: Sequence[Row], attempt: int = 1) -> Exchange[None]:
+        """Send rows until each has an outcome, or is known to be in doubt (``silent``).
+
+        Args:
+            rows: The batch.
+            attempt: How many times these rows were sent, this time included.
+        """
+        if self._stopped is not None:
+            _end(rows, "skipped", self._stopped, "It was not sent, because another request was refused")
+            return
+        try:
+            response = yield build("products.update", content=_body(rows))
+            replies = rows_of(response)
+        except BulkEditorError as error:
+            failure = error
+        else:
             self.answered = True
-            again: Sequence[Row] = yield from self._settle(left, failure, attempt)
-            left = again
-            if left:
-                yield Sleep(self._policy.bound(attempt))
+            self._take(rows, replies)
+            return
+        if not lost(failure):
+            yield from self._refused(rows, failure)
+            return
+        self.answered = True
+        again = yield from self._settle(rows, failure, attempt)
+        if again:
+            yield Sleep(self._policy.bound(attempt))
+            yield from self.send(again, attempt + 1)
 
     @property
     def _stopped(self) -> BulkEditorError | None:

@@ -16,7 +16,7 @@ _SHOWN: Final = 60
 
 def plain(row: ProductUpdate | ProductCreate) -> dict[str, object]:
     """The fields that a row gives, by name."""
-    pairs = ((field.name, getattr(row, field.name)) for field in attrs.fields(type(row)))
+    pairs = ((field.name, getattr(row, field.name)) for field in attrs.fields(type(row)) if field.init)
     return {name: value for name, value in pairs if value is not UNSET}
 
 

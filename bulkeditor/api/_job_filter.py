@@ -51,6 +51,8 @@ def select(given: Condition | Mapping[str, object] | None, *, all_products: bool
             f"can only hold equalities that must all be true, as every server can do; {condition} is more",
             "Select the rows here instead: products.list(filter=…), then products.update(…) or a plan.",
         )
+    if not pushed:
+        raise refused("filter", "holds no condition", "Name the products, or pass all_products=True alone.")
     return Selection(condition, pushed)
 
 
@@ -82,7 +84,7 @@ class Selection:
         wrong = next((row for row in rows if not self._condition.matches(row)), None)
         if wrong is not None:
             raise self._contradiction(f"the list sends {wrong.id} ({wrong.sku}), which does not match")
-        name, value = next(iter(self.pushed.items()))
+        name, value = next(iter(self.pushed.items()))  # select() lets no empty one through
         others, _ = yield from _first(self._walk({**self.pushed, name: _impossible(name, value)}))
         if others:
             raise self._contradiction(f"asked for a {name} that no product has, the list still sends rows")

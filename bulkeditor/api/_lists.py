@@ -42,6 +42,7 @@ class Listing(Generic[M]):
         fields: The only fields to read from each row; ``None`` = all.
         keep: The row as the caller wants it, or ``None`` to drop it.
         instead: The way without this list, where a server lacks it.
+        selects: The part of the filter that is evaluated here, as text: a token belongs to the whole filter.
     """
 
     operation: str
@@ -55,6 +56,7 @@ class Listing(Generic[M]):
     fields: frozenset[str] | None = None
     keep: Callable[[M], M | None] = unchanged
     instead: str | None = None
+    selects: str = ""
 
     def walk(self, token: str | None = None) -> Walk[M]:
         """A new walk over the list.
@@ -65,7 +67,9 @@ class Listing(Generic[M]):
         Raises:
             InvalidInputError: The token is damaged or belongs to another list.
         """
-        listing = listing_id(self.operation, (*self.params, *self.path.items()))
+        # Other fields of the same rows are the same listing.
+        sent = (pair for pair in self.params if pair[0] != "fields")
+        listing = listing_id(self.operation, (*sent, *self.path.items(), ("selects", self.selects)))
         start = Position(number=self.page)
         if token is not None:
             start = read_token(token, listing=listing, limit=self.limit)

@@ -14,7 +14,7 @@ from bulkeditor.models import UNSET, ProductUpdate, encode, structure
 
 Given = ProductUpdate | Mapping[str, object]
 
-_NAMES: Final = frozenset(field.name for field in attrs.fields(ProductUpdate))
+_NAMES: Final = frozenset(field.name for field in attrs.fields(ProductUpdate) if field.init)
 
 
 @attrs.define(eq=False)
@@ -71,9 +71,12 @@ class Row:
         return self.outcome is None
 
     def freeze(self) -> None:
-        """Encode the row as it will be sent."""
+        """Encode the row as it will be sent; one that JSON cannot hold fails alone."""
         cleared = {"custom_fields": None} if self.clears else {}
-        self.content = encode({"id": self.id, **self.wanted, **cleared})
+        try:
+            self.content = encode({"id": self.id, **self.wanted, **cleared})
+        except InvalidInputError as error:
+            self.end("failed", code="not_json", message=str(error))
 
 
 def read_rows(rows: Iterable[object], *, verify: bool) -> list[Row]:

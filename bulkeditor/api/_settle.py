@@ -1,9 +1,10 @@
 """Settle writes whose answer was lost: read what became of them, and never repeat blindly.
 
 A POST that creates something is sent once. When its answer is lost, what is there now is compared with what
-was there before it: exactly one new thing that is as it was asked for is the one. When the server answered
-with a failure of its own and nothing new is there, it is sent again; in every other case the outcome is
-unknown, and said so.
+was there before it: exactly one new thing that is as it was asked for is the one. In every other case the
+outcome is unknown, and said so. It is not sent again even when nothing new is to be seen: a server may keep
+what it was sent in another form (trimmed, rounded, or shown without these fields), and a discount would be
+given twice.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, Protocol, TypeVar
 
-from bulkeditor.api._request import answered, ask, lost, renewed, unknown
+from bulkeditor.api._request import answered, ask, lost, unknown
 from bulkeditor.errors import (
     APIError,
     BulkEditorError,
@@ -49,7 +50,6 @@ def post(
     read: Callable[[Response], T],
     finder: Finder[T],
     honoured: bool,
-    policy: RetryPolicy,
     instead: str | None = None,
 ) -> Exchange[T]:
     """Send a POST that creates something, exactly once.
@@ -60,30 +60,22 @@ def post(
         finder: Finds what it created when the answer is lost.
         honoured: Whether the server is known to honour idempotency keys: repeating is safe then, and nothing
             has to be read before.
-        policy: Bounds how often it is sent again after reading.
         instead: The way without this operation, where a server lacks it.
 
     Raises:
         OutcomeUnknownError: The answer was lost, and reading could not settle what became of it.
     """
     ready = None if honoured else (yield from _ready(finder))
-    attempt = 1
-    while True:
-        try:
-            return (yield from answered(request, read=read, honoured=honoured, instead=instead))
-        except BulkEditorError as error:
-            if not lost(error):
-                raise
-            failure = error
-        found = yield from _found(ready, request, failure)
-        if len(found) == 1:
-            return found[0]
-        if found or not finished(failure) or not may_repeat(failure, policy, attempt):
-            raise unknown(request, failure) from failure
-        yield Sleep(policy.bound(attempt))
-        attempt += 1
-        # Honoured keys would answer the failure once more.
-        request = renewed(request)
+    try:
+        return (yield from answered(request, read=read, honoured=honoured, instead=instead))
+    except BulkEditorError as error:
+        if not lost(error):
+            raise
+        failure = error
+    found = yield from _found(ready, request, failure)
+    if len(found) == 1:
+        return found[0]
+    raise unknown(request, failure) from failure
 
 
 def _ready(finder: Finder[T]) -> Exchange[Finder[T] | None]:

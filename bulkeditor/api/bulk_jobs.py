@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from bulkeditor.api import _answers
 from bulkeditor.api._check import check_update
@@ -22,7 +24,7 @@ from bulkeditor.errors import (
     JobTimeoutError,
     UnsupportedByServerError,
 )
-from bulkeditor.http import Exchange, Response, RetryPolicy, Sleep
+from bulkeditor.http import Exchange, Response, Sleep
 from bulkeditor.models import Job, JobRowError, PriceAdjustment, Updates, encode, structure
 from bulkeditor.query import Condition
 
@@ -40,7 +42,6 @@ def create(
     schedule: datetime | None,
     all_products: bool,
     now: datetime,
-    policy: RetryPolicy,
     honoured: bool,
 ) -> Exchange[Job]:
     """Create a job, after a look at the products that its filter selects.
@@ -57,7 +58,6 @@ def create(
         schedule: When it shall begin: aware, in the future; ``None`` = now.
         all_products: Confirms that the filter is meant to be empty.
         now: The current time.
-        policy: Bounds repeats.
         honoured: Whether the server is known to honour idempotency keys.
 
     Raises:
@@ -79,7 +79,6 @@ def create(
         read=_created,
         finder=CreatedJob(encode(body)),
         honoured=honoured,
-        policy=policy,
     )
     if "status" not in job.loaded:
         job = yield from _read_new(job.id)
@@ -123,16 +122,28 @@ def _time(schedule: object, now: datetime) -> str:
 def _created(response: Response) -> Job:
     """The job in the answer: as it is, under ``job``, by ``job_id``, or by the ``Location`` header."""
     body = _answers.members(response)
+    job: Job | None = None
     if body.get("job", b"").startswith(b"{"):
-        return _answers.part(response, body["job"], Job)
-    if body.get("id", b"null") != b"null":
-        return _answers.one(response, Job)
+        job = _answers.part(response, body["job"], Job)
+    elif body.get("id", b"null") != b"null":
+        job = _answers.one(response, Job)
+    if job is not None:
+        if not getattr(job, "id", ""):
+            raise response.unexpected("the job in the answer has no id")
+        return job
     if body.get("job_id", b"null") != b"null":
-        return Job(id=body["job_id"].decode().strip('"'))
+        return Job(id=_job_id(response, body["job_id"]))
     location = urlsplit(response.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]
-    if location and location != "bulk-jobs":
-        return Job(id=location)
+    if location.strip(".") and location != "bulk-jobs":
+        return Job(id=unquote(location))
     raise response.unexpected("the answer names no job")
+
+
+def _job_id(response: Response, raw: bytes) -> str:
+    value: object = msgspec.json.decode(raw)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise response.unexpected("the answer's job_id is no id")
+    return str(value)
 
 
 def _read_new(job_id: str) -> Exchange[Job]:
@@ -298,18 +309,21 @@ def _judged(job: Job, *, allow_errors: bool) -> Job:
     if job.failed:
         raise _failure(job, f"The job {job.id} ended as {_status(job)} ({_done(job)}).")
     if count and not allow_errors:
-        raise _failure(job, f"The job {job.id} ended, and {count} of its rows failed ({_done(job)}).")
+        raise _failure(
+            job,
+            f"The job {job.id} ended, and {count} of its rows failed ({_done(job)}).",
+            more="; wait(…, allow_errors=True) accepts them",
+        )
     return job
 
 
-def _failure(job: Job, message: str) -> JobFailedError:
+def _failure(job: Job, message: str, *, more: str = "") -> JobFailedError:
     return JobFailedError(
         message,
         job_id=job.id,
         status=_status(job),
         errors=job.error_count,
-        hint="bulk_jobs.errors(job_id) lists the rows that failed, where the server offers it; "
-        "wait(…, allow_errors=True) accepts them.",
+        hint=f"bulk_jobs.errors(job_id) lists the rows that failed, where the server offers it{more}.",
     )
 
 

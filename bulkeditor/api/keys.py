@@ -25,7 +25,6 @@ def create(
     name: str,
     scopes: Iterable[str],
     expires_at: datetime | None,
-    policy: RetryPolicy,
     honoured: bool,
 ) -> Exchange[ApiKey]:
     """Create a key; its text is in the answer's ``key`` and nowhere else.
@@ -34,7 +33,6 @@ def create(
         name: Shown to people.
         scopes: Permissions; see :class:`Scope`.
         expires_at: When it stops working, aware; ``None`` = never.
-        policy: Bounds repeats.
         honoured: Whether the server is known to honour idempotency keys.
 
     Raises:
@@ -50,7 +48,6 @@ def create(
             read=_shown,
             finder=_Lost(name),
             honoured=honoured,
-            policy=policy,
             instead=_INSTEAD,
         )
     )

@@ -63,6 +63,7 @@ def listing(
         limit=limit,
         page=page,
         params=params,
+        selects="" if condition is None else str(condition),
         fields=asked,
         keep=_keeper(condition, asked.difference(wanted) if wanted is not None and asked is not None else ()),
     )
@@ -147,14 +148,11 @@ def _get_from_list(product_id: str, wanted: tuple[str, ...] | None) -> Exchange[
     )
 
 
-def create(
-    product: ProductCreate | Mapping[str, object], *, policy: RetryPolicy, honoured: bool
-) -> Exchange[Product]:
+def create(product: ProductCreate | Mapping[str, object], *, honoured: bool) -> Exchange[Product]:
     """Create one product.
 
     Args:
         product: Its fields; ``sku`` and ``title`` are required.
-        policy: Bounds repeats.
         honoured: Whether the server is known to honour idempotency keys.
 
     Raises:
@@ -170,7 +168,6 @@ def create(
             read=lambda response: _answers.one(response, Product),
             finder=_Created(new),
             honoured=honoured,
-            policy=policy,
             instead="New products cannot be made through the documented API; create them in the shop.",
         )
     )

@@ -28,7 +28,7 @@ def new_secret() -> Secret:
 
 
 def create(
-    *, events: Iterable[str], endpoint: str, key: str | Secret | None, policy: RetryPolicy, honoured: bool
+    *, events: Iterable[str], endpoint: str, key: str | Secret | None, honoured: bool
 ) -> Exchange[WebhookSecret]:
     """Create a webhook.
 
@@ -36,7 +36,6 @@ def create(
         events: Names of the events; see :class:`Event`.
         endpoint: The address that receives them.
         key: What deliveries are signed with; ``None`` = a new random one.
-        policy: Bounds repeats.
         honoured: Whether the server is known to honour idempotency keys.
     """
     names, address, signing = check_events(events), check_endpoint(endpoint), _signing(key)
@@ -51,7 +50,6 @@ def create(
             read=read,
             finder=_Created(names, address, signing),
             honoured=honoured,
-            policy=policy,
             instead=_INSTEAD,
         )
     )

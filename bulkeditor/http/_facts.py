@@ -37,12 +37,13 @@ class ServerFacts:
         key = request.idempotency_key
         if key is None:
             return
-        if headers.get("idempotency-key") == key:
-            if self._honours is None:
-                self._honours = True
-        elif 200 <= status < 300:  # noqa: PLR2004 - the 2xx class
-            # A refusal may come from a gateway in front of the server, so only a success is evidence.
+        if not 200 <= status < 300:  # noqa: PLR2004 - the 2xx class
+            # A refusal may come from a gateway in front of the server, which may mirror headers as well.
+            return
+        if headers.get("idempotency-key") != key:
             self._honours = False
+        elif self._honours is None:
+            self._honours = True
 
     def __repr__(self) -> str:
         return f"ServerFacts(honours_idempotency={self._honours})"

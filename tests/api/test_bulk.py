@@ -554,3 +554,11 @@ def test_mappings_of_any_kind_are_rows(drive: Any) -> None:
             return 2
 
     assert run(drive, shop(), [Row()])[0].status == "updated"
+
+
+def test_a_row_that_json_cannot_hold_fails_alone(drive: Any) -> None:
+    work = BulkUpdate([{"id": "a", "title": "abc\ud800"}], policy=RetryPolicy())
+    drive(work.prepare(), lambda request: {"products": [], "total": 0})
+    (outcome,) = work.outcomes()
+    assert (outcome.status, outcome.code) == ("failed", "not_json")
+    assert not drive.requests

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from bulkeditor import RetryPolicy, Sandbox
+from bulkeditor import F, RetryPolicy, Sandbox
 from bulkeditor.errors import (
+    InvalidInputError,
+    JobTimeoutError,
     OutcomeUnknownError,
     PaginationError,
     RateLimitError,
@@ -215,7 +217,7 @@ def test_a_page_that_repeats_stops_with_an_error(connect: Any, sandbox: Sandbox)
 
 
 def test_429_is_waited_out_and_then_said(connect: Any, sandbox: Sandbox) -> None:
-    sandbox.faults.add("GET /products", status=429, retry_after=1, times=1)
+    sandbox.faults.add("GET /products", status=429, retry_after="0.05", times=1)
     shop = connect(sandbox)
     assert shop.products.list().first() is not None
     sandbox.faults.add("GET /products", status=429, retry_after=9999)
@@ -243,3 +245,37 @@ def test_batches_side_by_side_under_faults(connect: Any, keyed: Sandbox) -> None
     assert report.ok
     assert len([entry for entry in keyed.journal if entry.route == "products.update"]) >= 5
     assert all(keyed.products.get(row["id"])["barcode"] == row["barcode"] for row in rows)  # type: ignore[index]
+
+
+def test_the_deadline_holds_for_the_whole_update(connect: Any, sandbox: Sandbox) -> None:
+    big = "x" * 60_000
+    rows = [{"id": f"product_id_{n}", "barcode": f"{big}{n}"} for n in range(1, 61)]
+    sandbox.faults.add("PUT /products/bulk", skip=1, latency=1.0)
+    shop = connect(sandbox, deadline=0.4, concurrency=1, retry=QUICK)
+    report = shop.products.update(rows)
+    assert len(report) == 60
+    counts = report.counts
+    assert counts["updated"] > 0
+    assert counts["updated"] + counts["unknown"] + counts["failed"] == 60
+    assert counts["unknown"] > 0
+
+
+def test_waiting_is_not_cut_short_by_the_deadline_of_a_call(connect: Any, sandbox: Sandbox) -> None:
+    shop = connect(sandbox, deadline=0.2)
+    sandbox.faults.add(job_stall=True)
+    job = shop.bulk_jobs.create(filter={"vendor": "Premium Brand"}, updates={"title": "New title"})
+    with pytest.raises(JobTimeoutError):
+        shop.bulk_jobs.wait(job.id, timeout=0.3)
+    sandbox.faults.clear()
+    assert shop.bulk_jobs.wait(job.id, timeout=20).succeeded
+
+
+def test_a_token_belongs_to_the_whole_filter_and_not_to_the_fields() -> None:
+    with Sandbox(products=30) as server, server.connect() as shop:
+        dear = shop.products.list(filter=F.price > 15, limit=10)
+        token = next(iter(dear.pages())).next_token
+        assert token is not None
+        with pytest.raises(InvalidInputError, match="another listing"):
+            shop.products.list(filter=F.price <= 15, limit=10).resume(token).all()
+        fewer = shop.products.list(filter=F.price > 15, limit=10, fields=["id"]).resume(token).all()
+        assert [p.id for p in fewer] == [p.id for p in dear.resume(token).all()]

@@ -57,7 +57,6 @@ class AsyncBulkJobs:
             schedule=schedule,
             all_products=all_products,
             now=core.now(),
-            policy=core.policy,
             honoured=core.honoured,
         )
         return await core.run(flow)
@@ -114,7 +113,7 @@ class AsyncBulkJobs:
             flow = flows.wait(
                 job_id, timeout=timeout, allow_errors=allow_errors, monotonic=core.monotonic, progress=show
             )
-            return await core.run(flow)
+            return await core.run_until(core.end_of_wait(timeout), flow)
 
     async def cancel(self, job_id: str) -> Job:
         """Cancel a job; what it has changed by then stays changed.

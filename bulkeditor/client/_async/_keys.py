@@ -31,9 +31,7 @@ class AsyncKeys:
             OutcomeUnknownError: No answer came; the text says whether a key was made that must be revoked.
         """
         core = self._core
-        flow = flows.create(
-            name=name, scopes=scopes, expires_at=expires_at, policy=core.policy, honoured=core.honoured
-        )
+        flow = flows.create(name=name, scopes=scopes, expires_at=expires_at, honoured=core.honoured)
         return await core.run(flow)
 
     def list(self, *, limit: int = MAX_LIMIT, page: int | None = None) -> AsyncPager[ApiKey]:

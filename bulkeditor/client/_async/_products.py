@@ -73,7 +73,7 @@ class AsyncProducts:
             UnsupportedByServerError: The server has only the documented API.
         """
         core = self._core
-        return await core.run(flows.create(product, policy=core.policy, honoured=core.honoured))
+        return await core.run(flows.create(product, honoured=core.honoured))
 
     async def update(self, rows: Iterable[Given], *, verify: bool = False) -> AsyncUpdateReport:
         """Change many products, in requests of at most 250 rows, several at a time.
@@ -101,9 +101,10 @@ class AsyncProducts:
     ) -> AsyncUpdateReport:
         core = self._core
         work = BulkUpdate(rows, policy=core.policy, verify=verify, read_first=read_first)
-        await core.run(work.prepare())
-        await core.run_side_by_side(work.batches())
-        await core.run(work.read_back())
+        end = core.end()
+        await core.run_until(end, work.prepare())
+        await core.run_side_by_side(end, work.batches())
+        await core.run_until(end, work.read_back())
 
         async def resend(again: Sequence[Given], read_first: bool) -> AsyncUpdateReport:  # noqa: FBT001 - private
             return await self._update(again, verify=verify, read_first=read_first)

@@ -36,9 +36,7 @@ class AsyncWebhooks:
             UnsupportedByServerError: The server has only the documented API.
         """
         core = self._core
-        flow = flows.create(
-            events=events, endpoint=endpoint, key=secret, policy=core.policy, honoured=core.honoured
-        )
+        flow = flows.create(events=events, endpoint=endpoint, key=secret, honoured=core.honoured)
         return await core.run(flow)
 
     async def get(self, webhook_id: str) -> Webhook:

@@ -58,7 +58,6 @@ class BulkJobs:
             schedule=schedule,
             all_products=all_products,
             now=core.now(),
-            policy=core.policy,
             honoured=core.honoured,
         )
         return core.run(flow)
@@ -115,7 +114,7 @@ class BulkJobs:
             flow = flows.wait(
                 job_id, timeout=timeout, allow_errors=allow_errors, monotonic=core.monotonic, progress=show
             )
-            return core.run(flow)
+            return core.run_until(core.end_of_wait(timeout), flow)
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job; what it has changed by then stays changed.

@@ -37,12 +37,35 @@ class Core:
         """Run one flow to its end."""
         return self.session.run(flow)
 
-    def run_side_by_side(self, flows: Iterable[Exchange[None]]) -> None:
-        """Run flows that give nothing back, several at a time."""
-        with closing(run_many(self.session, flows, self.tuning.concurrency)) as results:
+    def run_until(self, end: float | None, flow: Exchange[T]) -> T:
+        """Run one flow of a call that must be over at a moment of :attr:`monotonic`."""
+        return self.session.run(flow, deadline=self._left(end))
+
+    def run_side_by_side(self, end: float | None, flows: Iterable[Exchange[None]]) -> None:
+        """Run flows of such a call that give nothing back, several at a time."""
+        with (
+            self.session.with_config(deadline=self._left(end)) as session,
+            closing(run_many(session, flows, self.tuning.concurrency)) as results,
+        ):
             for result in results:
                 if isinstance(result, BulkEditorError):
                     raise result
+
+    def end(self) -> float | None:
+        """The moment at which a call that starts now must be over; ``None`` = never."""
+        deadline = self.session.config.deadline
+        return None if deadline is None else self.monotonic() + deadline
+
+    def end_of_wait(self, timeout: float | None) -> float | None:
+        """The moment at which waiting must be over: the deadline of a call is added for the last question."""
+        config = self.session.config
+        if timeout is None:
+            return None
+        return self.monotonic() + timeout + (config.deadline or config.timeout)
+
+    def _left(self, end: float | None) -> float | None:
+        # Never 0: what is late is refused by the driver, with its own words.
+        return None if end is None else max(end - self.monotonic(), 0.001)
 
     def pages(self, walk: Walk[M]) -> Generator[Page[M], None, None]:
         """The pages of a listing, some read ahead."""

@@ -74,7 +74,7 @@ class Products:
             UnsupportedByServerError: The server has only the documented API.
         """
         core = self._core
-        return core.run(flows.create(product, policy=core.policy, honoured=core.honoured))
+        return core.run(flows.create(product, honoured=core.honoured))
 
     def update(self, rows: Iterable[Given], *, verify: bool = False) -> UpdateReport:
         """Change many products, in requests of at most 250 rows, several at a time.
@@ -102,9 +102,10 @@ class Products:
     ) -> UpdateReport:
         core = self._core
         work = BulkUpdate(rows, policy=core.policy, verify=verify, read_first=read_first)
-        core.run(work.prepare())
-        core.run_side_by_side(work.batches())
-        core.run(work.read_back())
+        end = core.end()
+        core.run_until(end, work.prepare())
+        core.run_side_by_side(end, work.batches())
+        core.run_until(end, work.read_back())
 
         def resend(again: Sequence[Given], read_first: bool) -> UpdateReport:  # noqa: FBT001 - private
             return self._update(again, verify=verify, read_first=read_first)

@@ -37,9 +37,7 @@ class Webhooks:
             UnsupportedByServerError: The server has only the documented API.
         """
         core = self._core
-        flow = flows.create(
-            events=events, endpoint=endpoint, key=secret, policy=core.policy, honoured=core.honoured
-        )
+        flow = flows.create(events=events, endpoint=endpoint, key=secret, honoured=core.honoured)
         return core.run(flow)
 
     def get(self, webhook_id: str) -> Webhook:
