@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from operator import attrgetter
-from typing import ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import attrs
 from msgspec import UNSET, UnsetType
@@ -16,8 +16,17 @@ from bulkeditor.models._structure import structure
 _WHOLE: Final = Decimal(-100)
 
 
+class _Sent:
+    """Room for what is sent: a copy, checked when the object is made, so that encoding 250 checks nothing."""
+
+    __slots__ = ("_body",)
+
+    if TYPE_CHECKING:
+        _body: dict[str, object]
+
+
 @attrs.frozen(kw_only=True, repr=False)
-class Change:
+class Change(_Sent):
     """The fields of a product that can be written; UNSET leaves a field as it is, None clears it."""
 
     title: str | UnsetType = attrs.field(default=UNSET, converter=to.to_text)
@@ -35,19 +44,23 @@ class Change:
     options: dict[str, str] | UnsetType = attrs.field(default=UNSET, converter=to.to_options)
     barcode: str | UnsetType | None = attrs.field(default=UNSET, converter=to.to_optional_text)
 
-    # What is sent: a copy, made and checked with the object, so that encoding 250 of them checks nothing.
-    _body: dict[str, object] = attrs.field(init=False, eq=False, repr=False)
-
     def __attrs_post_init__(self) -> None:
-        names = (field.name for field in attrs.fields(type(self)) if field.init)
+        names = (field.name for field in attrs.fields(type(self)))
         given = {name: value for name in names if (value := getattr(self, name)) is not UNSET}
         for name in given.keys() & {"tags", "custom_fields", "options"}:
             given[name] = to.plain_json(given[name], name)
         object.__setattr__(self, "_body", {"id": given["id"], **given} if "id" in given else given)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _remake, (type(self), self._body)
+
     def __repr__(self) -> str:
         given = (f"{name}={value!r}" for name, value in self._body.items())
         return f"{type(self).__name__}({', '.join(given)})"
+
+
+def _remake(kind: type[Change], given: Mapping[str, Any]) -> Change:
+    return kind(**given)
 
 
 body_of: Final = cast("Callable[[Change], dict[str, object]]", attrgetter("_body"))

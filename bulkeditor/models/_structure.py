@@ -114,7 +114,7 @@ def _problems(error: BaseException, path: str, kind: Any) -> list[FieldError]:
     from cattrs import ForbiddenExtraKeysError  # noqa: PLC0415 - as above
 
     if isinstance(error, ForbiddenExtraKeysError):
-        known = [field.name for field in attrs.fields(error.cl) if field.init] if attrs.has(error.cl) else []
+        known = [field.name for field in attrs.fields(error.cl)] if attrs.has(error.cl) else []
         return [
             FieldError(
                 field=_join(path, name),

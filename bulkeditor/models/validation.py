@@ -101,9 +101,7 @@ def _given(product: ProductData) -> Mapping[str, object]:
     if isinstance(product, Model):
         return {name: value for name, value in product.to_dict().items() if name not in _READ_ONLY - {"id"}}
     if isinstance(product, ProductUpdate | ProductCreate | Updates):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not all typed
-        values = (
-            (field.name, getattr(product, field.name)) for field in attrs.fields(type(product)) if field.init
-        )
+        values = ((field.name, getattr(product, field.name)) for field in attrs.fields(type(product)))
         return {name: value for name, value in values if value is not UNSET}
     raise TypeError(f"expected product data as a model or a mapping, got {type(product).__name__}")
 
