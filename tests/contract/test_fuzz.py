@@ -5,6 +5,8 @@ normal run takes a few examples of each, always the same; with BULKEDITOR_CONTRA
 contract_full`) it takes that many at random, and every boundary value of the document besides.
 """
 
+import contextlib
+import json
 import os
 import zlib
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from bulkeditor.api._operations import OPERATIONS
+from bulkeditor.query import PRODUCT_SCHEMA
 from bulkeditor.sandbox import Sandbox
 from tests.contract.samples import NOWHERE
 from tests.contract.validator import load_document
@@ -62,22 +65,16 @@ class World:
         self.sandbox = sandbox
         self.session = requests.Session()
         self.session.trust_env = False
+        self.calls = 0
         self.client = sandbox.oauth_client(["read:products", "write:products"])
         self.ids: dict[str, list[str]] = {"id": [row["id"] for row in sandbox.products.rows()]}
         base = f"{sandbox.base_url}/api/v1"
         self.session.headers["X-API-Key"] = sandbox.api_key
-        jobs = [
-            {"operation": "update", "filter": {"status": "draft"}, "updates": {"vendor": "X"}},
-            {
-                "operation": "update",
-                "filter": {},
-                "updates": {"price": 1},
-                "schedule": "2999-01-01T00:00:00Z",
-            },
-        ]
+        done = {"operation": "update", "filter": {"status": "draft"}, "updates": {"vendor": "X"}}
+        later = done | {"schedule": "2999-01-01T00:00:00Z"}
         hook = {"events": ["product.updated", "inventory.updated"], "endpoint": NOWHERE}
-        self.ids["job_id"] = [self._post(f"{base}/bulk-jobs", job)["id"] for job in jobs]
-        self.ids["webhook_id"] = [self._post(f"{base}/webhooks", hook)["id"] for _ in range(20)]
+        self.ids["job_id"] = [self._post(f"{base}/bulk-jobs", job)["id"] for job in (done, *[later] * 30)]
+        self.ids["webhook_id"] = [self._post(f"{base}/webhooks", hook)["id"] for _ in range(50)]
         rows = {"products": [{"id": self.ids["id"][0], "vendor": "Somebody"}]}
         assert self.session.put(f"{base}/products/bulk", json=rows).ok
         hook_url = f"{base}/webhooks/{self.ids['webhook_id'][0]}/deliveries"
@@ -117,6 +114,24 @@ class World:
                 # A client library folds these away before anything is sent.
                 case.path_parameters[name] = "dots"
         case.body = self.aimed(case.body, chance)
+        self.freshen(case)
+        text = (case.query or {}).get("filter")
+        if isinstance(text, str) and zlib.crc32(text.encode("utf-8", "replace")) % 4:
+            with contextlib.suppress(ValueError):
+                case.query["filter"] = json.dumps(about_products(json.loads(text)))
+
+    def freshen(self, case: schemathesis.Case) -> None:
+        """Most keys should be new: generated ones are short and meet again, which hides what lies behind."""
+        self.calls += 1
+        key = (case.headers or {}).get("Idempotency-Key")
+        if (
+            isinstance(key, str)
+            and key.isascii()
+            and key.isprintable()
+            and 0 < len(key) < 200
+            and self.calls % 5
+        ):
+            case.headers["Idempotency-Key"] = f"{key}-{self.calls}"
 
     def aimed(self, value: Any, chance: int) -> Any:
         if isinstance(value, list):
@@ -133,16 +148,38 @@ class World:
             "location_id": lambda: ("warehouse_1", "store_front")[chance % 2],
         }
         return {
-            key: real[key]()
+            key: about_products(item)
+            if key == "filter" and chance % 4
+            else real[key]()
             if key in real and isinstance(item, str) and (key == "endpoint" or chance % 3)
             else self.aimed(item, chance)
             for key, item in value.items()
         }
 
 
+FIELDS = (*PRODUCT_SCHEMA.fields, "custom_fields.season", "options.Size")
+
+
+def about_products(given: Any) -> Any:
+    """The same filter with the names of real fields; invented ones all end at the same refusal."""
+    if isinstance(given, list):
+        return [about_products(item) for item in given]
+    if not isinstance(given, dict):
+        return given
+    return {
+        key
+        if key in {"and", "or", "not"}
+        else FIELDS[zlib.crc32(key.encode("utf-8", "replace")) % len(FIELDS)]: (
+            about_products(value) if key in {"and", "or", "not"} else value
+        )
+        for key, value in given.items()
+    }
+
+
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with Sandbox(products=30) as sandbox:
+    # The wider reading: a filter with operators reaches more of the server.
+    with Sandbox(products=30, readings={"filter": "operators"}) as sandbox:
         world = World(sandbox)
         yield world
         world.session.close()
@@ -169,9 +206,11 @@ def test_sequences_along_the_links_are_documented():
             def setup(self) -> None:
                 # The same sequence must find the same shop, or hypothesis cannot repeat and shorten it.
                 sandbox.restore(start)
+                world.calls = 0
 
             def before_call(self, case: schemathesis.Case) -> None:
                 case.body = world.aimed(case.body, 0)
+                world.freshen(case)
 
             def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, Any]:
                 visited.add(case.operation.definition.raw["operationId"])
