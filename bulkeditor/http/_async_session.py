@@ -13,12 +13,12 @@ from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 
 from bulkeditor.errors import BulkEditorError
+from bulkeditor.http._async_network import Sending, sending
+from bulkeditor.http._async_pipe import LoopPipe, Outcome, discard
 from bulkeditor.http._config import SessionConfig
 from bulkeditor.http._facts import ServerFacts
-from bulkeditor.http._guard import Sending, sending
 from bulkeditor.http._kernel import Kernel
 from bulkeditor.http._limiter import Limiter
-from bulkeditor.http._pipes import LoopPipe, Outcome, discard
 from bulkeditor.http._state import Call, Credential, closed_error, dated, given_up, no_connection, same_pipe
 from bulkeditor.http._types import Exchange, Request, Response, Sleep
 from bulkeditor.http._wire import FAILURES, TooLargeError, Wire, failure, too_large

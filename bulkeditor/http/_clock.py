@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -47,6 +46,8 @@ class SystemClock:
 
     async def asleep(self, seconds: float) -> None:
         """``asyncio.sleep(seconds)``."""
+        import asyncio  # noqa: PLC0415 - a blocking program never loads it
+
         await asyncio.sleep(seconds)
 
     def __repr__(self) -> str:

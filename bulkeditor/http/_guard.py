@@ -1,16 +1,12 @@
-"""What a call tells the network streams below it: its deadline, and that nobody waits for it any more."""
+"""What a blocking call tells the network streams below it: its deadline, and when to let go."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import threading
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from typing import Any
-
-import httpcore
 
 
 class Stop:
@@ -79,47 +75,7 @@ class Guard:
 guard: ContextVar[Guard | None] = ContextVar("bulkeditor_guard", default=None)
 
 
-class Sending:
-    """One attempt of the asyncio driver, sent by a task of its own.
-
-    Args:
-        left: Seconds left until the deadline; None when there is none.
-    """
-
-    __slots__ = ("abandoned", "left", "task", "waiting", "written")
-
-    def __init__(self, left: Callable[[], float | None]) -> None:
-        self.left = left
-        self.task: asyncio.Task[Any] | None = None
-        self.abandoned = False
-        self.waiting = False
-        self.written = False
-
-    def given_up(self) -> bool:
-        """Whether nobody waits any more."""
-        return self.abandoned
-
-    def check(self) -> None:
-        """Stop here when nobody waits any more.
-
-        Raises:
-            ReadError: As if the network had failed, so that everything below cleans up as usual.
-        """
-        if self.abandoned:
-            raise httpcore.ReadError("the call was given up")
-
-    def abandon(self) -> None:
-        """Let go: a wait on the network ends as a network error, anything else comes to its own end."""
-        self.abandoned = True
-        if self.waiting and self.task is not None:
-            # Only while the task hangs in _io() below, which turns this into an httpcore error at once.
-            self.waiting = False
-            self.task.cancel()
-
-
-sending: ContextVar[Sending | None] = ContextVar("bulkeditor_sending", default=None)
-
 # The group (run_many, read_ahead) that the current thread works for, so that it can be told to let go.
 current_stop: ContextVar[Stop | None] = ContextVar("bulkeditor_stop", default=None)
 
-__all__ = ["Guard", "Sending", "Stop", "current_stop", "guard", "sending"]
+__all__ = ["Guard", "Stop", "current_stop", "guard"]

@@ -6,14 +6,14 @@ Reading ahead turns itself off where it cannot help.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from bulkeditor.http._run_many import Tasks, Workers
+from bulkeditor.http._run_many import Workers
 from bulkeditor.http._types import Exchange
 
 if TYPE_CHECKING:
-    from bulkeditor.http._async_session import AsyncSession
+    from bulkeditor.http._async_run_many import Tasks
     from bulkeditor.http._session import Session
 
 R = TypeVar("R")
@@ -48,7 +48,7 @@ class Pace:
     """Whether reading ahead pays, from what pages cost alone and together.
 
     Args:
-        depth: Requests under way at most.
+        depth: Pages read ahead at most.
     """
 
     __slots__ = ("_ahead", "_alone", "_depth", "_pages", "_refuted", "_spent", "_waited", "worth")
@@ -101,7 +101,7 @@ def read_ahead(session: Session, walk: Walk[R, P], depth: int) -> Generator[P]:
     Args:
         session: What drives the requests.
         walk: The rules.
-        depth: Requests under way at most; 0 = one after the other.
+        depth: Pages read ahead of the one that the caller holds; 0 = one after the other.
 
     Yields:
         What the walk makes of its answers, in order.
@@ -114,14 +114,11 @@ def read_ahead(session: Session, walk: Walk[R, P], depth: int) -> Generator[P]:
     try:
         while not walk.done:
             if pace.worth:
-                workers = workers or Workers(session, depth)
-                _fill(walk, workers, depth)
+                workers = workers or Workers(session, depth + 1)
+                fill(walk, workers, depth)
             started = time.perf_counter()
             if workers is not None and len(workers):
                 items = walk.take(workers.take())
-                if pace.worth and not walk.done:
-                    # The place that became free is used while the caller works on the page.
-                    _fill(walk, workers, depth)
                 pace.together(time.perf_counter() - started)
             else:
                 computed = time.thread_time()
@@ -136,54 +133,16 @@ def read_ahead(session: Session, walk: Walk[R, P], depth: int) -> Generator[P]:
             workers.close()
 
 
-async def read_ahead_async(session: AsyncSession, walk: Walk[R, P], depth: int) -> AsyncGenerator[P]:
-    """Go through a walk, up to ``depth`` requests ahead of the caller in tasks.
+def fill(walk: Walk[R, P], under_way: Workers[R] | Tasks[R], depth: int) -> None:
+    """Ask for as much as may be under way while the caller waits.
 
-    The asyncio twin of :func:`read_ahead`. Wrap it in ``contextlib.aclosing`` where the iteration may end
-    early.
-
-    Args:
-        session: What drives the requests.
-        walk: The rules.
-        depth: Requests under way at most; 0 = one after the other.
-
-    Yields:
-        What the walk makes of its answers, in order.
-
-    Raises:
-        BulkEditorError: What a request ended with, when its turn has come.
+    One more than is read ahead: the caller has come back for a page, so it no longer holds one.
     """
-    pace = Pace(depth)
-    tasks: Tasks[R] = Tasks(session)
-    try:
-        while not walk.done:
-            if pace.worth:
-                _fill(walk, tasks, depth)
-            started = time.perf_counter()
-            if len(tasks):
-                items = walk.take(await tasks.take())
-                if pace.worth and not walk.done:
-                    _fill(walk, tasks, depth)
-                pace.together(time.perf_counter() - started)
-            else:
-                computed = time.thread_time()
-                flow = walk.ask()
-                if flow is None:
-                    return
-                items = walk.take(await session.run(flow))
-                pace.alone(time.perf_counter() - started, time.thread_time() - computed)
-            for item in items:
-                yield item
-    finally:
-        await tasks.close()
-
-
-def _fill(walk: Walk[R, P], under_way: Workers[R] | Tasks[R], depth: int) -> None:
-    while len(under_way) < depth:
+    while len(under_way) <= depth:
         flow = walk.ask()
         if flow is None:
             return
         under_way.start(flow)
 
 
-__all__ = ["Pace", "Walk", "read_ahead", "read_ahead_async"]
+__all__ = ["Pace", "Walk", "fill", "read_ahead"]

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from logging import DEBUG, WARNING
+from typing import TYPE_CHECKING
 
 from bulkeditor.errors import BulkEditorError
-from bulkeditor.http._hooks import (
-    Complaints,
-    ErrorEvent,
-    Hooks,
-    RequestEvent,
-    ResponseEvent,
-    RetryEvent,
-    logger,
-    tell,
-)
+from bulkeditor.http._hooks import Complaints, Hooks, logger, tell
 from bulkeditor.http._retry import Wait
 from bulkeditor.http._state import Call
 from bulkeditor.http._types import Response
+
+if TYPE_CHECKING:
+    from bulkeditor.http._events import ErrorEvent, RequestEvent, ResponseEvent, RetryEvent
 
 
 class Reporter:
@@ -37,17 +32,7 @@ class Reporter:
     def sending(self, call: Call) -> None:
         """An attempt is about to be made."""
         if self._hooks.on_request:
-            request = call.request
-            tell(
-                self._hooks.on_request,
-                RequestEvent(
-                    operation=request.operation,
-                    method=request.method,
-                    path=_bare(request.path),
-                    attempt=call.attempts,
-                ),
-                self._complained,
-            )
+            tell(self._hooks.on_request, _request_event(call), self._complained)
 
     def answered(self, call: Call, response: Response) -> None:
         """An answer came."""
@@ -71,16 +56,7 @@ class Reporter:
         request = call.request
         status = outcome.status if isinstance(outcome, Response) else None
         if self._hooks.on_retry:
-            event = RetryEvent(
-                operation=request.operation,
-                method=request.method,
-                path=_bare(request.path),
-                attempt=call.attempts,
-                wait=wait.seconds,
-                reason=wait.reason,
-                status=status,
-            )
-            tell(self._hooks.on_retry, event, self._complained)
+            tell(self._hooks.on_retry, _retry_event(call, status, wait), self._complained)
         if logger.isEnabledFor(WARNING):
             logger.warning(
                 "%s %s %s: %s, attempt %s; again in %.2f s",
@@ -96,23 +72,32 @@ class Reporter:
     def failed(self, call: Call, error: BulkEditorError, elapsed: float) -> None:
         """The call failed for good."""
         if self._hooks.on_error:
-            request = call.request
-            event = ErrorEvent(
-                operation=request.operation,
-                method=request.method,
-                path=_bare(request.path),
-                attempts=call.attempts,
-                elapsed=elapsed,
-                error=error,
-            )
-            tell(self._hooks.on_error, event, self._complained)
+            tell(self._hooks.on_error, _error_event(call, error, elapsed), self._complained)
 
 
 def _bare(path: str) -> str:
     return path.partition("?")[0]
 
 
+# The events are imported by the first one that somebody listens to: building their classes takes as long as a
+# good part of this package, and most programs have no hooks.
+
+
+def _request_event(call: Call) -> RequestEvent:
+    from bulkeditor.http._events import RequestEvent  # noqa: PLC0415 - see above
+
+    request = call.request
+    return RequestEvent(
+        operation=request.operation,
+        method=request.method,
+        path=_bare(request.path),
+        attempt=call.attempts,
+    )
+
+
 def _response_event(call: Call, response: Response) -> ResponseEvent:
+    from bulkeditor.http._events import ResponseEvent  # noqa: PLC0415 - see above
+
     request = call.request
     return ResponseEvent(
         operation=request.operation,
@@ -123,6 +108,35 @@ def _response_event(call: Call, response: Response) -> ResponseEvent:
         elapsed=response.elapsed,
         request_id=response.request_id,
         size=len(response.content),
+    )
+
+
+def _retry_event(call: Call, status: int | None, wait: Wait) -> RetryEvent:
+    from bulkeditor.http._events import RetryEvent  # noqa: PLC0415 - see above
+
+    request = call.request
+    return RetryEvent(
+        operation=request.operation,
+        method=request.method,
+        path=_bare(request.path),
+        attempt=call.attempts,
+        wait=wait.seconds,
+        reason=wait.reason,
+        status=status,
+    )
+
+
+def _error_event(call: Call, error: BulkEditorError, elapsed: float) -> ErrorEvent:
+    from bulkeditor.http._events import ErrorEvent  # noqa: PLC0415 - see above
+
+    request = call.request
+    return ErrorEvent(
+        operation=request.operation,
+        method=request.method,
+        path=_bare(request.path),
+        attempts=call.attempts,
+        elapsed=elapsed,
+        error=error,
     )
 
 

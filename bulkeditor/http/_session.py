@@ -20,7 +20,7 @@ from bulkeditor.http._facts import ServerFacts
 from bulkeditor.http._guard import Guard, current_stop, guard
 from bulkeditor.http._kernel import Kernel
 from bulkeditor.http._limiter import Limiter
-from bulkeditor.http._pipes import BlockingPipe
+from bulkeditor.http._pipe import BlockingPipe
 from bulkeditor.http._state import (
     Call,
     Credential,

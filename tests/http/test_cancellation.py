@@ -199,7 +199,7 @@ def test_closing_ends_calls_in_a_transport_of_the_callers_too():
         task = asyncio.ensure_future(session.run(get()))
         await asyncio.sleep(0.01)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("bulkeditor.http._pipes._GRACE", 0.05)
+            patch.setattr("bulkeditor.http._async_pipe._GRACE", 0.05)
             await session.aclose()
         with pytest.raises(TransportError):
             await task

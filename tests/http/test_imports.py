@@ -7,7 +7,7 @@ import pytest
 
 from bulkeditor import http
 from bulkeditor.http import SessionConfig
-from bulkeditor.http._network import _tls
+from bulkeditor.http._network import tls_context
 
 HEAVY = ("httpx", "httpcore", "tenacity", "anyio", "starlette", "asyncio.runners")
 
@@ -44,8 +44,8 @@ assert shared_ssl_context.cache_info().currsize == 0
 
 
 def test_one_tls_context_serves_every_client():
-    one = _tls(SessionConfig(base_url="https://a.test"), needed=True)
-    assert _tls(SessionConfig(base_url="https://b.test"), needed=True) is one
+    one = tls_context(SessionConfig(base_url="https://a.test"), needed=True)
+    assert tls_context(SessionConfig(base_url="https://b.test"), needed=True) is one
 
 
 def test_every_public_name_is_there():
