@@ -154,7 +154,7 @@ def _started(program: str) -> Callable[[], float]:
         return time.perf_counter() - start
 
     def call() -> float:
-        # A tenth of a millisecond at least: a start that was slow by chance must not turn the figure negative.
+        # At least a tenth of a millisecond: a start that was slow by chance makes no negative figure.
         return max(0.1, (seconds(program) - seconds("pass")) * 1000)
 
     return call
@@ -174,7 +174,7 @@ def imports() -> Bench:
         "a client",
         "httpx.Client()",
         1.15,
-        why_not="attrs and the classes it builds (retry policy, hooks, configuration, credentials) come on top",
+        why_not="attrs and the classes it builds (retry policy, hooks, configuration) come on top",
     )
     bench.at_most("a client", "openai.OpenAI()", 0.3)
     return bench

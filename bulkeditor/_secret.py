@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import NoReturn
 
 _MASK = "***"
@@ -22,7 +23,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         # A closure, not an attribute: debuggers and tracebacks that print locals and slots show a function.
-        self._reveal = lambda: value
+        self._reveal: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
         """The credential itself, as text."""

@@ -215,7 +215,9 @@ class InvalidRequestError(APIError):
 class AuthenticationError(APIError):
     """401: the key or token is missing, wrong, expired or revoked."""
 
-    default_hint = "Check the API key or token (BULKEDITOR_API_KEY, BULKEDITOR_ACCESS_TOKEN), and that it was not revoked."
+    default_hint = (
+        "Check the API key or token (BULKEDITOR_API_KEY, BULKEDITOR_ACCESS_TOKEN) and whether it was revoked."
+    )
 
 
 class PermissionDeniedError(APIError):
@@ -239,7 +241,7 @@ class PermissionDeniedError(APIError):
         hint: str | None = None,
     ) -> None:
         if hint is None and required_scope:
-            hint = f"Use a key or token with the scope {required_scope!r} (keys: Settings → API Integrations)."
+            hint = f"Use a key or token that has the scope {required_scope!r} (Settings → API Integrations)."
         super().__init__(
             message,
             status=status,

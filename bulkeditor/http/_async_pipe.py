@@ -51,6 +51,7 @@ class LoopPipe:
             )
 
     def start(self, attempt: asyncio.Task[Outcome], state: Sending) -> None:
+        """Begin in the running loop."""
         state.task = attempt
         self.attempts[attempt] = state
         attempt.add_done_callback(self._ended)
@@ -63,6 +64,7 @@ class LoopPipe:
             discard(attempt)
 
     async def aclose(self) -> None:
+        """Close what this pipe opened."""
         tasks: set[asyncio.Task[Any]] = {*self.attempts, *self.renewals}
         for state in list(self.attempts.values()):
             state.abandon()

@@ -24,6 +24,7 @@ class BlockingPipe:
         self.gate = threading.BoundedSemaphore(config.max_connections) if config.http_client is None else None
 
     def close(self) -> None:
+        """Close what this pipe opened."""
         if self.owned:
             self.client.close()
 

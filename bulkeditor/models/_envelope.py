@@ -7,10 +7,12 @@ import msgspec
 
 from bulkeditor.errors import MalformedDataError
 from bulkeditor.models._base import DECODE_FAILURES, ModelT
+from bulkeditor.models._inputs import MAX_EXPONENT, sane
 from bulkeditor.models._page import DecodedPage, RowProblem
 from bulkeditor.models._strict import Envelope
 
 _LIST_NAMES: Final = ("items", "data", "results", "records", "rows")
+_NO_ROWS: Final = frozenset({"errors", "warnings", "messages", "links"})  # what an answer lists besides rows
 
 
 def list_name(content: bytes, key: str) -> str:
@@ -27,7 +29,7 @@ def list_name(content: bytes, key: str) -> str:
         members = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except DECODE_FAILURES as error:
         raise MalformedDataError(f"The answer is not a page of JSON: {error}.") from error
-    lists = [name for name, raw in members.items() if bytes(raw)[:1] == b"["]
+    lists = [name for name, raw in members.items() if bytes(raw)[:1] == b"[" and name not in _NO_ROWS]
     for name in _LIST_NAMES:
         if name in lists:
             return name
@@ -62,6 +64,7 @@ def page_from(
     bad: tuple[RowProblem, ...] = (),
     unread: tuple[RowProblem, ...] = (),
 ) -> DecodedPage[ModelT]:
+    """The page of an envelope, its totals under whatever names they came."""
     facts: Envelope[ModelT] | _Facts = envelope
     if envelope.total is None:
         facts = _Facts(envelope)
@@ -82,13 +85,8 @@ def _count(value: Any) -> int | None:
     """A count, also as text; None for what is no count: it is a convenience, not worth losing a page."""
     if type(value) is int:
         return value if value >= 0 else None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:  # noqa: PLR2004
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MAX_EXPONENT:
         return int(value)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | Decimal)
-        or value < 0
-        or value != int(value)
-    ):
-        return None
-    return int(value)
+    if isinstance(value, Decimal) and sane(value) and value >= 0 and value == value.to_integral_value():
+        return int(value)
+    return None

@@ -161,11 +161,12 @@ def _kind(declared: str, values: Sequence[object]) -> Kind:
     kinds: set[Kind] = {_kind_of(value) for value in present}
     if kinds == {"whole", "money"}:
         return "money"
-    return kinds.pop() if len(kinds) == 1 else "json"
+    only: Kind = kinds.pop()
+    return "json" if kinds else only
 
 
 def _declared(text: str) -> Kind:
-    names: Sequence[tuple[str, Kind]] = (
+    names: tuple[tuple[str, Kind], ...] = (
         ("Decimal", "money"),
         ("datetime", "time"),
         ("Timestamp", "time"),
@@ -174,7 +175,10 @@ def _declared(text: str) -> Kind:
         ("bool", "flag"),
         ("int", "whole"),
     )
-    return next((kind for word, kind in names if word in text), "text")
+    for word, kind in names:
+        if word in text:
+            return kind
+    return "text"
 
 
 def _kind_of(value: object) -> Kind:  # noqa: PLR0911 - a table of types

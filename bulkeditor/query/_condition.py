@@ -241,6 +241,7 @@ class And(_Joined):
     _binding: ClassVar[int] = _AND
 
     def to_filter(self) -> dict[str, JSON]:
+        """This node as the API's JSON filter."""
         parts = [item.to_filter() for item in self.items]
         merged = _merged(parts)
         return merged if merged is not None else {"and": list(parts)}
@@ -268,6 +269,7 @@ class Or(_Joined):
     _binding: ClassVar[int] = _OR
 
     def to_filter(self) -> dict[str, JSON]:
+        """This node as the API's JSON filter."""
         return {"or": [item.to_filter() for item in self.items]}
 
     def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
@@ -294,6 +296,7 @@ class Not(Condition):
         return self.item
 
     def to_filter(self) -> dict[str, JSON]:
+        """This node as the API's JSON filter."""
         return self.item._negated_filter()
 
     def _depth(self) -> int:

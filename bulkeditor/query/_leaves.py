@@ -106,6 +106,7 @@ class Compare(Condition):
             raise invalid(name, f"{to_text(value)} has no order to compare by", code="invalid_value")
 
     def to_filter(self) -> dict[str, JSON]:
+        """This node as the API's JSON filter."""
         if not isinstance(self.right, Literal):
             raise invalid(
                 self.left.name,
@@ -158,6 +159,7 @@ class OneOf(Condition):
     choices: tuple[Scalar, ...] = attrs.field(eq=_all_typed)
 
     def to_filter(self) -> dict[str, JSON]:
+        """This node as the API's JSON filter."""
         return {self.left.name: {"in": [to_json(choice) for choice in self.choices]}}
 
     def _negated_filter(self) -> dict[str, JSON]:
@@ -188,6 +190,7 @@ class IsNull(Condition):
     left: FieldRef
 
     def to_filter(self) -> dict[str, JSON]:
+        """This node as the API's JSON filter."""
         return {self.left.name: None}
 
     def _negated_filter(self) -> dict[str, JSON]:

@@ -46,7 +46,7 @@ def products(shop: be.BulkEditor) -> None:
 
 
 def typing_errors(product: be.Product) -> None:
-    product.prize  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # noqa: B018, E501 -- not Any
+    product.prize  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # noqa: B018 -- not Any
     product.price = Decimal(1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] -- frozen
 
 
