@@ -51,7 +51,7 @@ class LoopPipe:
             )
 
     def start(self, attempt: asyncio.Task[Outcome], state: Sending) -> None:
-        """Begin in the running loop."""
+        """Keep an eye on an attempt that is under way."""
         state.task = attempt
         self.attempts[attempt] = state
         attempt.add_done_callback(self._ended)
