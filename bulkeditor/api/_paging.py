@@ -270,6 +270,14 @@ class Walk(Generic[M]):
         self.done = True
         if self._total is not None and not self._explicit:
             self.missing = max(0, self._total - self._unique)
+        if self.problems:
+            _LOG.warning(
+                "%s: %d rows could not be read and were left out, the first: %s; .problems has them all",
+                self._operation,
+                len(self.problems),
+                self.problems[0].message,
+                extra={"operation": self._operation, "errors": len(self.problems)},
+            )
         if self.moved or self.missing:
             _LOG.warning(
                 "%s: the list changed while it was read: %d rows came twice (kept once), %d of %s never came",

@@ -46,8 +46,12 @@ def rows_of(response: Response, key: str = "id") -> dict[str, RowReply]:
     replies: dict[str, RowReply] = {}
     for entry in entries_of(response):
         name = entry.get(key)
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
         if isinstance(name, str):
-            replies[name] = reply_of(entry)
+            reply = reply_of(entry)
+            # Two answers for one row that contradict each other are none: the row is read back.
+            replies[name] = reply if replies.get(name, reply) == reply else RowReply(None)
     return replies
 
 
@@ -72,7 +76,7 @@ def entries_of(response: Response) -> list[Mapping[str, object]]:
 
 def reply_of(entry: Mapping[str, object]) -> RowReply:
     """One row of a reply."""
-    errors = tuple(_errors(entry.get("errors")))
+    errors = tuple(_errors(entry.get("errors") or entry.get("error")))
     word = str(entry.get("status", "")).lower()
     if errors or word in _FAILED:
         return RowReply("failed", errors)
@@ -82,6 +86,8 @@ def reply_of(entry: Mapping[str, object]) -> RowReply:
 def _errors(given: object) -> list[FieldError]:
     if isinstance(given, str):
         return [FieldError(message=given)]
+    if isinstance(given, Mapping):
+        return [_error(cast("Mapping[str, object]", given))]
     if not isinstance(given, list):
         return []
     return [_error(item) for item in cast("list[object]", given)]

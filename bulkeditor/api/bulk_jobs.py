@@ -199,7 +199,11 @@ def get(job_id: str) -> Exchange[Job]:
     response = yield from ask(build("bulk_jobs.get", path={"job_id": job_id}))
     job = _answers.one(response, Job)
     # A server that leaves the id out of the job's own body was asked for exactly this one.
-    return job if "id" in job.loaded else job.replace(id=job_id)
+    if "id" not in job.loaded:
+        return job.replace(id=job_id)
+    if job.id != job_id:
+        raise response.unexpected(f"the answer is about another job ({job.id!r} instead of {job_id!r})")
+    return job
 
 
 def listing(*, status: str | None = None, limit: int = MAX_LIMIT, page: int | None = None) -> Listing[Job]:

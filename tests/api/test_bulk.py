@@ -13,6 +13,7 @@ from bulkeditor import ProductUpdate
 from bulkeditor.api import _bulk
 from bulkeditor.api._bulk import BulkUpdate, split, update
 from bulkeditor.api._outcomes import Outcomes
+from bulkeditor.api._replies import reply_of, rows_of
 from bulkeditor.api._rows import Row
 from bulkeditor.errors import (
     AuthenticationError,
@@ -562,3 +563,25 @@ def test_a_row_that_json_cannot_hold_fails_alone(drive: Any) -> None:
     (outcome,) = work.outcomes()
     assert (outcome.status, outcome.code) == ("failed", "not_json")
     assert not drive.requests
+
+
+def test_a_reply_that_contradicts_itself_about_a_row_is_read_back() -> None:
+    results = [
+        {"id": "a", "status": "failed"},
+        {"id": "a", "status": "updated"},
+        {"id": 7, "status": "updated"},
+    ]
+    request = Request(method="PUT", path="/", operation="products.update")
+    response = Response(
+        status=200, headers={}, content=json.dumps({"results": results}).encode(), request=request
+    )
+    rows = rows_of(response)
+    assert rows["a"].status is None
+    assert rows["7"].status == "updated"
+
+
+def test_one_error_under_its_singular_name_is_an_error() -> None:
+    reply = reply_of(
+        {"id": "a", "status": "updated", "error": {"code": "locked", "message": "The row is locked"}}
+    )
+    assert (reply.status, reply.errors[0].code) == ("failed", "locked")
