@@ -31,6 +31,7 @@ class Parcel:
     forged: bool
 
     def headers(self) -> dict[str, str]:
+        """Content type and signatures."""
         body = self.body + b"?" if self.forged else self.body
         headers = {
             "Content-Type": JSON_TYPE,

@@ -52,6 +52,7 @@ class Fault:
 
     @property
     def job(self) -> bool:
+        """Whether the rule is about jobs at work."""
         return self.job_row_skip or self.job_stall is not False
 
     @property

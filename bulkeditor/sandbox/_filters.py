@@ -181,9 +181,13 @@ def _text_match(operator: str, haystack: str, needle: str) -> Sql:
         return Sql(f"(instr(CAST({haystack} AS BLOB), ?) > 0)", (blob,))
     if not blob:
         return Sql(f"({haystack} IS NOT NULL OR NULL)")
-    if operator == "starts_with":
-        return Sql(f"(substr(CAST({haystack} AS BLOB), 1, {len(blob)}) = ?)", (blob,))
-    return Sql(f"(substr(CAST({haystack} AS BLOB), -{len(blob)}) = ?)", (blob,))
+    part = f"1, {len(blob)}" if operator == "starts_with" else f"-{len(blob)}"
+    # SQLite's substr of an empty blob is NULL, which would make "unknown" out of "no".
+    return Sql(
+        f"(CASE WHEN {haystack} IS NOT NULL THEN "
+        f"coalesce(substr(CAST({haystack} AS BLOB), {part}), x'') = ? END)",
+        (blob,),
+    )
 
 
 class _Text(_Field):

@@ -24,6 +24,7 @@ class Problem:
     message: str
 
     def to_json(self) -> Doc:
+        """As it stands in an answer."""
         return {"field": self.field, "code": self.code, "message": self.message}
 
 
@@ -37,6 +38,7 @@ class Answer:
     content_type: str = JSON_TYPE
 
     def with_headers(self, *headers: tuple[str, str]) -> Answer:
+        """The same answer with more headers."""
         return attrs.evolve(self, headers=self.headers + headers)
 
 
@@ -74,6 +76,7 @@ class Refusal(Exception):  # noqa: N818 -- an answer to the caller, not a fault 
         self.required_scope = required_scope
 
     def answer(self, request_id: str) -> Answer:
+        """The documented error body."""
         error: Doc = {
             "code": self.code,
             "message": self.message,
@@ -90,11 +93,13 @@ class OAuthRefusal(Refusal):
     """The token endpoint's errors have RFC 6749's shape."""
 
     def answer(self, request_id: str) -> Answer:
+        """RFC 6749, section 5.2."""
         del request_id
         return ok({"error": self.code, "error_description": self.message}, self.status, *self.headers)
 
 
 def invalid_parameter(field: str, message: str) -> Refusal:
+    """400, naming the parameter."""
     return Refusal(
         400,
         "invalid_parameter",
@@ -105,6 +110,7 @@ def invalid_parameter(field: str, message: str) -> Refusal:
 
 
 def validation_failed(problems: Sequence[Problem]) -> Refusal:
+    """422, naming every field."""
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     text = f"{first.field}: {first.message}" if first.field else first.message
@@ -112,10 +118,12 @@ def validation_failed(problems: Sequence[Problem]) -> Refusal:
 
 
 def not_found(what: str, name: str) -> Refusal:
+    """404 for an id."""
     return Refusal(404, "not_found", f"There is no {what} with id {name[:100]!r}.")
 
 
 def missing_scope(scope: str) -> Refusal:
+    """403, naming the scope."""
     return Refusal(403, "missing_scope", f"This needs the scope {scope}.", required_scope=scope)
 
 
@@ -128,6 +136,7 @@ class Credential:
     scopes: frozenset[str]
 
     def allows(self, scope: str) -> bool:
+        """Whether it may; ``admin:all`` may everything."""
         return scope in self.scopes or "admin:all" in self.scopes
 
 
@@ -173,14 +182,17 @@ class Call:
 
     @property
     def caller(self) -> Credential:
+        """Who is calling; for routes that need a scope."""
         assert self.credential is not None
         return self.credential
 
     def require(self, scope: str) -> None:
+        """Refuse a caller without this scope."""
         if not self.caller.allows(scope):
             raise missing_scope(scope)
 
     def json(self) -> JSON:
+        """The body."""
         # The documented samples of curl name no content type, so its absence means JSON.
         kind = self.headers.get("content-type", JSON_TYPE).partition(";")[0].strip().lower()
         if kind != JSON_TYPE and not kind.endswith("+json"):

@@ -28,6 +28,7 @@ class Page:
 
     @property
     def start(self) -> int:
+        """Position of the first row."""
         return self.limit * self.index
 
 

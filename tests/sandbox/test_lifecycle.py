@@ -203,6 +203,18 @@ def test_effects_compare_by_value():
     assert Effect(kind="a", id="b") == Effect(kind="a", id="b", count=1)
 
 
+def test_it_hands_out_clients_of_both_kinds():
+    with Sandbox(products=3) as sandbox:
+        with sandbox.connect() as shop:
+            assert len(list(shop.products.list())) == 3
+
+        async def read():
+            async with sandbox.connect_async(api_key=sandbox.create_key(["read:products"])) as shop:
+                return [product.id async for product in shop.products.list()]
+
+        assert asyncio.run(read()) == ["product_id_1", "product_id_2", "product_id_3"]
+
+
 @pytest.mark.slow
 @pytest.mark.shared
 def test_a_real_catalog_of_291140_products_stays_quick_and_flat(shared, serve):

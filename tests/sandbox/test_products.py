@@ -305,6 +305,12 @@ def test_update_answers_for_each_row(http, sandbox):
         ("custom_fields", [], "invalid_type"),
         ("options", {"Size": 1}, "invalid_type"),
         ("options", [], "invalid_type"),
+        ("options", {"": "x"}, "invalid_type"),
+        ("options", {f"o{n}": "x" for n in range(251)}, "too_many"),
+        ("tags", [" "], "invalid_value"),
+        ("tags", ["a\0b"], "invalid_character"),
+        ("custom_fields", {"": 1}, "invalid_value"),
+        ("custom_fields", {f"c{n}": 1 for n in range(251)}, "too_many"),
     ],
 )
 def test_each_rule_refuses_its_row(http, field, value, code):
