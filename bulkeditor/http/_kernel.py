@@ -25,7 +25,6 @@ from bulkeditor.errors import (
 )
 from bulkeditor.http._facts import ServerFacts
 from bulkeditor.http._limiter import Limiter
-from bulkeditor.http._refusals import refusal
 from bulkeditor.http._reporter import Reporter
 from bulkeditor.http._retry import GiveUp, Wait, decide
 from bulkeditor.http._state import Call, Credential, Sharing
@@ -242,6 +241,8 @@ class Kernel:
         reason = verdict.reason
         error: BulkEditorError
         if isinstance(outcome, Response):
+            from bulkeditor.http._refusals import refusal  # noqa: PLC0415 - most programs never need it
+
             error = refusal(
                 outcome,
                 now=self.config.clock.now(),

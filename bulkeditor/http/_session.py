@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Generator
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from types import EllipsisType, TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
@@ -36,6 +34,8 @@ from bulkeditor.http._wire import FAILURES, TooLargeError, Wire, failure, too_la
 from bulkeditor.http.auth import Auth, Token
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tenacity import RetryCallState
 
 T = TypeVar("T")
@@ -296,6 +296,8 @@ class Session:
                 flight = credential.flight
                 leads = flight is None
                 if flight is None:
+                    from concurrent.futures import Future  # noqa: PLC0415 - needed by one call in a thousand
+
                     flight = credential.flight = Future()
             if leads:
                 return self._renew(auth, call, token, flight)
@@ -324,6 +326,8 @@ class Session:
 
     def _joined(self, flight: Future[Token], call: Call) -> Token | None:
         """The token that another thread fetches; None when it gave up for reasons of its own."""
+        from concurrent.futures import CancelledError  # noqa: PLC0415 - as above
+
         try:
             return flight.result(timeout=self._kernel.left(call))
         except CancelledError:
@@ -332,7 +336,7 @@ class Session:
             # A copy for each thread: a shared exception would collect the tracebacks of all of them. First,
             # because some of ours are TimeoutErrors as well.
             problem = copy.copy(error)
-        except FutureTimeout:
+        except TimeoutError:
             problem = self._kernel.late(call.request, sent=False)
         raise problem
 

@@ -11,7 +11,6 @@ from collections.abc import Generator, Mapping
 from typing import IO, Any, TypeAlias, TypeVar
 
 import attrs
-import msgspec
 
 from bulkeditor.errors import UnexpectedResponseError
 from bulkeditor.http._redact import excerpt, headers_repr
@@ -116,6 +115,8 @@ class Response:
         Raises:
             UnexpectedResponseError: The body is not JSON.
         """
+        import msgspec  # noqa: PLC0415 - with the first answer, not with the first import
+
         try:
             return msgspec.json.decode(self.content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

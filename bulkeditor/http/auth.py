@@ -14,7 +14,6 @@ from typing import Final, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
 import attrs
-import msgspec
 
 from bulkeditor._secret import Secret
 from bulkeditor._secret import secret as as_secret
@@ -31,6 +30,7 @@ from bulkeditor.http._types import Exchange, Request, Response
 _UNAUTHORIZED: Final = 401
 # Renewed this long before the end, so that a request in flight does not arrive with a dead token.
 _LEEWAY: Final = 30.0
+_FOREVER: Final = 100 * 365 * 86_400.0
 
 
 @attrs.frozen(kw_only=True)
@@ -327,38 +327,48 @@ class OAuth2:
         return f"OAuth2(client_id={self.client_id!r}, client_secret=***, {shown})"
 
 
-@attrs.frozen(kw_only=True)
-class _Answer:
-    """RFC 6749 §5.1; nothing of it is printable."""
-
-    access_token: str = attrs.field(repr=False)
-    expires_in: float | str | None = None
-    refresh_token: str | None = attrs.field(default=None, repr=False)
-    scope: str | None = None
-
-
 def _token(response: Response) -> Token:
-    try:
-        answer = msgspec.json.decode(response.content, type=_Answer)
-        life = None if answer.expires_in is None else float(answer.expires_in)
-        problem = _problem(Secret(answer.access_token))
-    except (msgspec.DecodeError, ValueError):
-        answer, life, problem = None, None, "is missing"
-    if answer is None or problem:
-        # Unlike everywhere else the body is not quoted: it may hold a token.
-        raise UnexpectedResponseError(
-            f"the token endpoint's answer cannot be used: access_token {problem}",
-            status=response.status,
-            request_id=response.request_id,
-            operation=response.request.operation,
-            hint="Check token_url: it must be the token endpoint of RFC 6749.",
-        )
-    return Token(
-        value=Secret(answer.access_token),
-        expires_in=life if life is not None and life > 0 else None,
-        refresh_token=Secret(answer.refresh_token) if answer.refresh_token else None,
-        scopes=tuple((answer.scope or "").split()),
+    """Read RFC 6749 §5.1."""
+    token = _read_token(response)
+    if isinstance(token, Token):
+        return token
+    # Unlike everywhere else the body is not quoted: it may hold a token.
+    raise UnexpectedResponseError(
+        f"the token endpoint's answer cannot be used: {token}",
+        status=response.status,
+        request_id=response.request_id,
+        operation=response.request.operation,
+        hint="Check token_url: it must be the token endpoint of RFC 6749.",
     )
+
+
+def _read_token(response: Response) -> Token | str:
+    """The token, or what is wrong; raises nothing, because its variables are plain credentials."""
+    import msgspec  # noqa: PLC0415 - only for those who use OAuth
+
+    try:
+        answer = msgspec.json.decode(response.content, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "it is no JSON object"
+    value, refresh, scope = (answer.get(name) for name in ("access_token", "refresh_token", "scope"))
+    problem = _problem(Secret(value)) if isinstance(value, str) else "is missing"
+    if not isinstance(value, str) or problem:
+        return f"access_token {problem}"
+    return Token(
+        value=Secret(value),
+        expires_in=_seconds(answer.get("expires_in")),
+        refresh_token=Secret(refresh) if isinstance(refresh, str) and refresh else None,
+        scopes=tuple(scope.split()) if isinstance(scope, str) else (),
+    )
+
+
+def _seconds(value: object) -> float | None:
+    """A lifetime; None for one that says nothing, as 0 and nonsense do."""
+    try:
+        seconds = float(value) if isinstance(value, str | int | float) else 0.0
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < _FOREVER else None
 
 
 def _not_issued(error: APIError) -> AuthenticationError:

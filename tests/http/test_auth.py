@@ -247,12 +247,12 @@ def test_a_token_endpoint_that_fails_is_a_server_error(bench, reply, ask):
 )
 def test_a_token_answer_that_is_none(bench, reply, ask, body):
     server = bench.serve(lambda _: reply(body=body))
-    with pytest.raises(UnexpectedResponseError, match="access_token") as caught:
+    with pytest.raises(UnexpectedResponseError, match="cannot be used") as caught:
         bench.run(bench.open(server, auth=oauth()), ask())
     assert "a\nb" not in str(caught.value)
 
 
-@pytest.mark.parametrize("expires", [0, -5, None, "60", 1e9])
+@pytest.mark.parametrize("expires", [0, -5, None, "60", 1e9, 1e300, "soon", [], True])
 def test_odd_lifetimes(bench, reply, ask, expires):
     api = TokenServer(reply, expires_in=expires)
     session = bench.open(bench.serve(api), auth=oauth())

@@ -128,7 +128,7 @@ def test_a_token_endpoint_that_misbehaves_shows_nothing(bench, reply, ask, statu
     bodies = {
         400: b'{"error": "invalid_client", "error_description": "canary-4f9c1d is unknown"}',
         500: b'{"access_token": "canary-4f9c1d"',
-        200: b'{"access_token": "canary-4f9c1d", "expires_in": {}}',
+        200: b'{"access_token": "canary-4f9c1d\\n"}',
     }
     server = bench.serve(lambda _: reply(status, bodies[status]))
     session = bench.open(server, auth=OAuth2("client", CANARY, "/oauth/token"))
