@@ -193,14 +193,27 @@ def _check(row: object, where: str, quantity: str, optional: Sequence[str]) -> d
 
 
 def _outcomes(response: Response, rows: Sequence[Mapping[str, object]], start: int) -> list[LevelOutcome]:
-    """Outcomes from a reply: by place where it has as many rows as were sent; else nothing is assumed."""
+    """Outcomes from a reply: by place, or by name where it has another order; else nothing is assumed."""
     entries = entries_of(response)
     if len(entries) != len(rows):
         return [_outcome(index, row, "unknown") for index, row in enumerate(rows, start)]
+    pairs: list[tuple[Mapping[str, object], Mapping[str, object] | None]] = list(
+        zip(rows, entries, strict=True)
+    )
+    if not all(_about(row, entry) for row, entry in zip(rows, entries, strict=True)):
+        named = [[entry for entry in entries if _about(row, entry)] for row in rows]
+        pairs = [(row, found[0] if len(found) == 1 else None) for row, found in zip(rows, named, strict=True)]
     return [
-        _replied(response, index, row, entry)
-        for index, (row, entry) in enumerate(zip(rows, entries, strict=True), start)
+        _outcome(index, row, "unknown") if entry is None else _replied(response, index, row, entry)
+        for index, (row, entry) in enumerate(pairs, start)
     ]
+
+
+def _about(row: Mapping[str, object], entry: Mapping[str, object]) -> bool:
+    """Whether a reply's row may be about this one: it names no other product, SKU or location."""
+    return all(
+        entry.get(name) in (None, row[name]) for name in ("product_id", "sku", "location_id") if name in row
+    )
 
 
 def _replied(
