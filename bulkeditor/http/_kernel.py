@@ -25,7 +25,7 @@ from bulkeditor.errors import (
 )
 from bulkeditor.http._facts import ServerFacts
 from bulkeditor.http._limiter import Limiter
-from bulkeditor.http._reporter import Reporter
+from bulkeditor.http._reporter import reporter
 from bulkeditor.http._retry import GiveUp, Wait, decide
 from bulkeditor.http._state import Call, Credential, Sharing
 from bulkeditor.http._types import Request, Response
@@ -55,7 +55,7 @@ class Kernel:
         self.sharing = sharing
         self.credential = credential
         self.facts = facts
-        self._reporter = Reporter(config.hooks, sharing.complained)
+        self._reporter = reporter(config.hooks, sharing.complained)
         self._monotonic = config.clock.monotonic
 
     def vary(self, config: SessionConfig, sharing: Sharing) -> Kernel:
