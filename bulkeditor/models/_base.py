@@ -188,7 +188,7 @@ class Model(metaclass=_Layered):
         @functools.wraps(generated)
         def __init__(self: "Model", *args: object, **values: object) -> None:  # noqa: N807
             generated(self, *args, **values)
-            sweep(self)
+            sweep(self, names)
 
         type.__setattr__(cls, "__init__", __init__)
         # Not on this base, and not for type checkers: those would take each misspelt name for an Any.
@@ -331,13 +331,14 @@ def page_of(row: Model) -> RowSource | dict[str, JSON]:
         return {}
 
 
-def sweep(row: Model) -> None:
+def sweep(row: Model, names: Iterable[str]) -> None:
     """Empty the slots of one object that hold the mark of an absent value.
 
     Args:
         row: The new object.
+        names: The slots to look at.
     """
-    for name in row.__names__:
+    for name in names:
         try:
             if object.__getattribute__(row, name) is ABSENT:
                 object.__delattr__(row, name)

@@ -1,7 +1,6 @@
 """Models, changes and plain data to JSON, every digit kept."""
 
 import contextlib
-import math
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +15,7 @@ from bulkeditor._secret import Secret
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.models._base import Model
 from bulkeditor.models._changes import Change, body_of
-from bulkeditor.models._inputs import refuse
+from bulkeditor.models._inputs import finite, refuse
 
 
 class _NotFiniteError(Exception):
@@ -68,7 +67,7 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return _plain_list(cast("Collection[object]", value))
     if isinstance(value, float | Decimal):
-        if not math.isfinite(value):
+        if not finite(value):
             raise _NotFiniteError
     elif attrs.has(type(value)):
         return _plain(_by_name(value))
@@ -93,7 +92,7 @@ def _plain_list(items: Collection[object]) -> object:
 def _name_non_finite(value: object, path: str) -> None:
     plain: Any = value.to_dict() if isinstance(value, Model) else value
     if isinstance(plain, float | Decimal):
-        if not math.isfinite(plain):
+        if not finite(plain):
             refuse(path, f"{plain} has no place in JSON", "Give None or a finite number.")
     elif isinstance(plain, Mapping):
         for name, item in cast("Mapping[object, object]", plain).items():

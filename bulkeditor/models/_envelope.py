@@ -11,26 +11,39 @@ from bulkeditor.models._inputs import MAX_EXPONENT, sane
 from bulkeditor.models._page import DecodedPage, RowProblem
 from bulkeditor.models._strict import Envelope
 
-_LIST_NAMES: Final = ("items", "data", "results", "records", "rows")
+LIST_NAMES: Final = ("items", "data", "results", "records", "rows")
+"""What servers call the rows when they do not name them after what they are."""
+
+_FACT: Final = msgspec.json.Decoder(float_hook=Decimal)
 _NO_ROWS: Final = frozenset({"errors", "warnings", "messages", "links"})  # what an answer lists besides rows
 
 
-def list_name(content: bytes, key: str) -> str:
+def find_rows(content: bytes, key: str) -> tuple[str, bytes, Envelope[Any]]:
     """Where the rows are when they are not under their own name.
 
     Args:
         content: The body, an object.
         key: Their own name.
 
+    Returns:
+        Their name, the list's bytes, and the envelope without them.
+
     Raises:
         MalformedDataError: It holds no list, or several that might be meant.
     """
     try:
         members = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        name = _list_name(members, key)
+        said = Envelope.__struct_fields__[1:]
+        facts = {fact: _FACT.decode(members[fact]) for fact in said if fact in members and fact != name}
     except DECODE_FAILURES as error:
         raise MalformedDataError(f"The answer is not a page of JSON: {error}.") from error
+    return name, bytes(members[name]), Envelope[Any](**facts)
+
+
+def _list_name(members: dict[str, msgspec.Raw], key: str) -> str:
     lists = [name for name, raw in members.items() if bytes(raw)[:1] == b"[" and name not in _NO_ROWS]
-    for name in _LIST_NAMES:
+    for name in LIST_NAMES:
         if name in lists:
             return name
     if len(lists) == 1:

@@ -46,6 +46,15 @@ def _name(field: Field | str | None) -> str:
     return field if isinstance(field, str) else "value" if field is None else field.name
 
 
+def finite(value: float | Decimal) -> bool:
+    """Whether a number is one; ``math.isfinite`` raises for a signalling NaN.
+
+    Args:
+        value: Any number.
+    """
+    return value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+
+
 def sane(value: Decimal) -> bool:
     """Whether a number is finite and of a size that can be printed and calculated with.
 
@@ -84,7 +93,9 @@ def money(value: Money, field: Field | str | None = None) -> Decimal:
     else:
         refuse(name, f"expected an amount, got {given!r:.60}", "Give a Decimal, or text such as '12.50'.")
     if not sane(amount):
-        refuse(name, f"{amount} is not an amount of money", f"Give a finite number below 1E{MAX_EXPONENT}.")
+        refuse(
+            name, f"{amount!s:.60} is not an amount of money", f"Give a finite number below 1E{MAX_EXPONENT}."
+        )
     return amount
 
 
@@ -180,9 +191,15 @@ def to_quantity(value: int | UnsetType, field: Field | None = None) -> int | Uns
         return UNSET
     if isinstance(given, SupportsIndex) and not isinstance(given, bool):
         return operator.index(given)
-    if isinstance(given, float | Decimal) and math.isfinite(given) and given == int(given):
+    if isinstance(given, float | Decimal) and _is_whole(given):
         return int(given)
     refuse(_name(field), f"expected a whole number, got {given!r:.60}", "Give an int.")
+
+
+def _is_whole(value: float | Decimal) -> bool:
+    # The size first: int() of 1E+999999999 would fill the memory with digits.
+    number = Decimal(value)
+    return sane(number) and number == number.to_integral_value()
 
 
 def to_tags(value: Sequence[str] | UnsetType | None, field: Field | None = None) -> list[str] | UnsetType:
@@ -265,7 +282,7 @@ def plain_json(value: object, path: str, depth: int = 0) -> JSON:
     if value is None or isinstance(value, bool | str | int):
         return value
     if isinstance(value, float | Decimal):
-        if not math.isfinite(value):
+        if not finite(value):
             refuse(path, f"{value} has no place in JSON", "Give None or a finite number.")
         return value
     if depth >= 100:  # noqa: PLR2004 - servers refuse far less

@@ -60,7 +60,7 @@ class Job(Model):
         total: int | None = getattr(self, "total_products", None)
         processed: int | None = getattr(self, "processed_products", None)
         if total and processed is not None:
-            return round(min(max(100 * processed / total, 0.0), 100.0), 1)
+            return min(max(1000 * processed // total, 0), 1000) / 10
         if JobStatus.succeeded(getattr(self, "status", "")):
             return 100.0
         raw: Decimal | None = getattr(self, "raw_progress", None)
@@ -141,6 +141,8 @@ def parse_execution_time(text: object) -> timedelta | None:
         The time; None when it cannot be read with certainty.
     """
     if isinstance(text, bool) or not isinstance(text, str | int | float | Decimal):
+        return None
+    if isinstance(text, int) and abs(text) > timedelta.max.total_seconds():
         return None
     words = str(text).strip().lower()
     if _SECONDS.fullmatch(words):

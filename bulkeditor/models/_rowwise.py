@@ -6,7 +6,7 @@ import msgspec
 
 from bulkeditor.errors import MalformedDataError
 from bulkeditor.models._base import DECODE_FAILURES, JSON, ModelT, RowSource, absences_left, split_rows
-from bulkeditor.models._envelope import list_name, page_from
+from bulkeditor.models._envelope import page_from
 from bulkeditor.models._lenient import UnreadableError, parse_row, read_row
 from bulkeditor.models._page import DecodedPage, RowProblem
 from bulkeditor.models._strict import SPACE, Envelope, NotStrictError, Plan, decoder, envelope_of
@@ -50,7 +50,7 @@ def _split(content: bytes, key: str) -> tuple[Envelope[Any], list[msgspec.Raw]]:
         return Envelope(), split_rows(content, None)
     envelope: Envelope[msgspec.Raw] = decoder(envelope_of(msgspec.Raw, key)).decode(content)
     if isinstance(envelope.rows, msgspec.UnsetType):
-        return _split(content, list_name(content, key))
+        raise MalformedDataError(f"The answer has no list {key!r}.")
     return envelope, envelope.rows or []
 
 

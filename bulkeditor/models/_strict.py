@@ -37,7 +37,7 @@ def read_special(kind: type, value: object) -> object:
     """
     if kind is Secret and isinstance(value, str):
         return Secret(value)
-    raise NotImplementedError(f"Expected {kind.__name__}, got {type(value).__name__}")
+    raise TypeError(f"Expected {kind.__name__}, got {type(value).__name__}")
 
 
 def drain(iterator: Iterable[object]) -> None:
@@ -251,7 +251,7 @@ class Plan(Generic[ModelT]):
         if gaps:
             # Models with true defaults; other threads leave a false alarm at times; and all models, should
             # msgspec change how it finds absent fields.
-            drain(map(sweep, rows))
+            drain(map(sweep, rows, repeat(self.names)))
         if self.wants_extra:
             # A loop of Python code, because the interpreter does this one faster than map() calls a setter.
             for row, place in zip(rows, count() if places is None else places, strict=False):

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
@@ -57,11 +58,28 @@ def converter() -> "cattrs.Converter":
     made.register_structure_hook(int, _exactly(int, "a whole number"))
     made.register_structure_hook(float, _exactly(float, "a number"))
     made.register_structure_hook(bool, _exactly(bool, "true or false"))
-    made.register_structure_hook(Decimal, lambda value, _: money(value))
+    made.register_structure_hook(Decimal, lambda value, _: money(value, ""))
     made.register_structure_hook(datetime, lambda value, _: _moment(value))
     made.register_structure_hook(Secret, lambda value, _: _secret(value))
+    made.register_structure_hook_factory(_is_attrs, partial(_for_attrs, made))
     made.register_structure_hook_func(_is_model, _model)
     return made
+
+
+def _is_attrs(kind: Any) -> bool:
+    return attrs.has(kind)
+
+
+def _for_attrs(made: "cattrs.Converter", kind: Any) -> Callable[[Any, Any], Any]:
+    by_name = made.gen_structure_attrs_fromdict(kind)
+
+    def read(value: Any, _: Any) -> Any:
+        given: object = value
+        if not isinstance(given, Mapping):
+            raise InvalidInputError(f"expected an object, got {value!r:.60}")
+        return by_name(value, kind)
+
+    return read
 
 
 def _is_model(kind: Any) -> bool:

@@ -12,7 +12,7 @@ from bulkeditor.errors import MalformedDataError
 from bulkeditor.models._base import ModelT
 from bulkeditor.models._collector import collector_paused
 from bulkeditor.models._encode import encode
-from bulkeditor.models._envelope import list_name, page_from
+from bulkeditor.models._envelope import LIST_NAMES, find_rows, page_from
 from bulkeditor.models._lenient import UnreadableError, parse_row, read_row
 from bulkeditor.models._page import DecodedPage, RowProblem
 from bulkeditor.models._rowwise import REFUSALS, read_rows
@@ -42,7 +42,9 @@ def decode_page(
     Raises:
         MalformedDataError: The body is not JSON, or holds no list of rows.
     """
-    reader = plan(model, key, None if fields is None else frozenset(fields))
+    # "custom_fields.season" asks for a part of custom_fields.
+    names = None if fields is None else frozenset(name.partition(".")[0] for name in fields)
+    reader = plan(model, key, names)
     try:
         page = reader.page(content)
     except REFUSALS:
@@ -51,8 +53,19 @@ def decode_page(
         # Not within the handler of the refusal: there each further exception costs several times as much.
         return read_rows(content, reader)
     if isinstance(page.rows, msgspec.UnsetType):
-        return decode_page(content, model, list_name(content, key), fields=fields)
+        return _under_another_name(content, model, key, fields)
     return page_from(page, page.rows or [])
+
+
+def _under_another_name(
+    content: bytes, model: type[ModelT], key: str, fields: Collection[str] | None
+) -> DecodedPage[ModelT]:
+    name, rows, envelope = find_rows(content, key)
+    if name in LIST_NAMES:
+        return decode_page(content, model, name, fields=fields)
+    # A name that the server made up is no reason to prepare a decoder for it.
+    read = decode_page(rows, model, key, fields=fields)
+    return page_from(envelope, read.items, path=read.path, bad=read.bad, unread=read.unread)
 
 
 def decode_one(content: bytes, model: type[ModelT]) -> ModelT:
