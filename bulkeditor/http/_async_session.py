@@ -167,7 +167,7 @@ class AsyncSession:
         call = kernel.open(request, expires)
         try:
             outcome = await self._attempt(call)
-            if kernel.again(call, outcome) and not self._pipe.sharing.closed:
+            if kernel.again(call, outcome):
                 outcome = await self._repeat(call, outcome)
         except BulkEditorError as error:
             problem = kernel.failed(call, error)

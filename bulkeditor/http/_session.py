@@ -172,7 +172,7 @@ class Session:
         call = kernel.open(request, expires)
         try:
             outcome = self._attempt(call)
-            if kernel.again(call, outcome) and not self._ended():
+            if kernel.again(call, outcome):
                 outcome = self._repeat(call, outcome)
         except BulkEditorError as error:
             problem = kernel.failed(call, error)

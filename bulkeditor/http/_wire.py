@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tempfile
 from typing import IO, TYPE_CHECKING, Final, cast
 from urllib.parse import quote, urlencode
@@ -53,6 +54,7 @@ _NEVER_SENT: Final = (
 )
 _TIMEOUTS: Final = (httpx.TimeoutException, httpcore.TimeoutException)
 _KEPT_URLS: Final = 512
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _IN_MEMORY: Final = 1 << 20
 
 
@@ -101,7 +103,7 @@ class Wire:
         headers = self._common
         if request.path[:4] == "http":
             headers = [(b"Host", url.netloc), *headers[1:]]
-        extra = [(name.encode("ascii"), _value(name, value)) for name, value in request.headers.items()]
+        extra = [(_name(name), _value(name, value)) for name, value in request.headers.items()]
         if extra:
             names = {name.lower() for name, _ in extra}
             headers = [*(pair for pair in headers if pair[0].lower() not in names), *extra]
@@ -279,12 +281,16 @@ def _parsed(url: str) -> httpx.URL:
     raise InvalidInputError(f"{excerpt(url)!r} is not a URL ({problem}).")
 
 
+def _name(name: str) -> bytes:
+    if not _TOKEN.fullmatch(name):
+        raise InvalidInputError(f"{excerpt(name)!r} is no name for an HTTP header; nothing was sent.")
+    return name.encode("ascii")
+
+
 def _value(name: str, value: str) -> bytes:
-    try:
-        if value.isprintable():
-            return value.encode("ascii")
-    except UnicodeEncodeError:
-        pass
+    # Not even a space at an end: h11 would refuse it, and quote it.
+    if value.isascii() and value.isprintable() and value.strip() == value:
+        return value.encode("ascii")
     raise InvalidInputError(f"The header {name} holds characters that HTTP cannot carry; nothing was sent.")
 
 

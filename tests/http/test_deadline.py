@@ -58,12 +58,11 @@ def test_a_slow_reader_is_cut_off(bench, write):
     """The server reads a little at a time: every single send succeeds."""
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
         def sip():
             connection, _ = listener.accept()
             with connection:
-                while not stop.wait(0.02) and connection.recv(4096):
+                while not stop.wait(0.01) and connection.recv(500_000):
                     pass
 
         thread = threading.Thread(target=sip)

@@ -56,12 +56,15 @@ def test_an_exception_while_pulling_passes_through_and_cleans_up(bench, reply, a
     server = bench.serve(lambda _: reply(delay=0.01))
     session = bench.open(server)
 
+    made = list(flows(ask, 2))
+
     def broken():
-        yield from flows(ask, 2)
+        yield from made
         raise KeyError("source")
 
     with pytest.raises(KeyError):
         bench.many(session, broken(), 3)
+    assert [flow.gi_frame for flow in made] == [None, None]
     assert len(bench.many(session, flows(ask, 3), 3)) == 3
 
 

@@ -415,6 +415,12 @@ def test_a_header_that_cannot_be_sent_is_refused(bench, ask):
     session = bench.open("http://127.0.0.1:9")
     with pytest.raises(InvalidInputError, match="X-Note"):
         bench.run(session, ask(headers={"X-Note": "a\r\nX-Admin: 1"}))
+    with pytest.raises(InvalidInputError, match="X-Note"):
+        bench.run(session, ask(headers={"X-Note": "a "}))
+    with pytest.raises(InvalidInputError, match="no name"):
+        bench.run(session, ask(headers={"X Note": "a"}))
+    with pytest.raises(InvalidInputError, match="no name"):
+        bench.run(session, ask(headers={"X-Nöte": "a"}))
     with pytest.raises(InvalidInputError, match="Idempotency-Key"):
         bench.run(session, ask(idempotency_key="ä"))
 
