@@ -109,6 +109,31 @@ class MalformedDataError(BulkEditorError, ValueError):
         self.errors = tuple(errors)
 
 
+class LeaseLostError(BulkEditorError):
+    """A step was done by a worker whose lease had run out and that somebody else has taken since.
+
+    Nothing was committed; whoever holds the step now reads back what was sent before it sends anything.
+    """
+
+    default_hint = "Give leases more time, or make steps smaller, when this happens often."
+
+
+class StateChangedError(BulkEditorError):
+    """State was not as a step expected when it was to be committed; nothing was committed.
+
+    Args:
+        space: The state's namespace.
+        key: The entry.
+    """
+
+    default_hint = "Read the state again and decide anew."
+
+    def __init__(self, message: str, *, space: str, key: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.space = space
+        self.key = key
+
+
 class NotLoadedError(BulkEditorError, AttributeError):
     """A field was read that the server was not asked for, or did not send.
 
@@ -411,6 +436,7 @@ __all__ = [
     "JobFailedError",
     "JobTimeoutError",
     "KeyRotationWarning",
+    "LeaseLostError",
     "MalformedDataError",
     "MissingExtraError",
     "NotFoundError",
@@ -422,6 +448,7 @@ __all__ = [
     "ReadOnlyError",
     "RequestTimeoutError",
     "ServerError",
+    "StateChangedError",
     "TransportError",
     "UnexpectedResponseError",
     "UnsupportedByServerError",
