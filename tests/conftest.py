@@ -5,6 +5,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long it takes to make up an example says how busy the machine is, and nothing about the code.
+settings.register_profile("bulkeditor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bulkeditor")
 
 
 def shared_root() -> Path:

@@ -154,8 +154,7 @@ class Kernel:
     def answered(self, call: Call, response: Response) -> None:
         """Learn from an answer, and tell the hooks and the log."""
         request = call.request
-        if request.idempotency_key is not None:
-            self.facts.learn(request, response.status, response.headers)
+        self.facts.learn(request, response.status, response.headers)
         # The token endpoint may be another server, with limits of its own.
         if request.authenticated and "x-ratelimit-remaining" in response.headers:
             self.credential.limiter.observe(response.headers, self._monotonic())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+import attrs
 
 from bulkeditor.sandbox._filters import TRUE, Sql, compile_filter
 from bulkeditor.sandbox._http import (
@@ -22,24 +25,51 @@ from bulkeditor.sandbox._paging import Page, page_of
 from bulkeditor.sandbox._products import Products
 from bulkeditor.sandbox._readings import Readings
 from bulkeditor.sandbox._render import Renderer
+from bulkeditor.sandbox._rows import FIELDS
 from bulkeditor.sandbox._store import Store
 from bulkeditor.sandbox._validate import check_create, check_update
 from bulkeditor.sandbox._writer import Writer
 
 MAX_ROWS: Final = 250
+FEATURES: Final = ("expected", "atomic")
+"""What the server can do beyond the documentation, as it says in ``Bulk-Editor-Features``."""
+
+
+@attrs.frozen
+class _Result:
+    """What became of one row of a batch."""
+
+    ident: JSON
+    status: str
+    problems: Sequence[Problem] = ()
+
+    def to_json(self) -> Doc:
+        return {
+            "id": self.ident,
+            "status": self.status,
+            "errors": [problem.to_json() for problem in self.problems],
+        }
 
 
 class ProductRoutes:
     """Handlers for ``/api/v1/products``."""
 
     def __init__(
-        self, store: Store, readings: Readings, products: Products, writer: Writer, renderer: Renderer
+        self,
+        store: Store,
+        readings: Readings,
+        products: Products,
+        writer: Writer,
+        renderer: Renderer,
+        *,
+        features: Sequence[str],
     ) -> None:
         self._store = store
         self._readings = readings
         self._products = products
         self._writer = writer
         self._renderer = renderer
+        self._features = features
 
     def routes(self) -> list[Route]:
         """What this module answers."""
@@ -96,6 +126,8 @@ class ProductRoutes:
         where = self._where(call)
         total = self._products.total(where)
         rows = self._renderer.many(self._bodies(where, page, total), fields)
+        if self._features:
+            call.headers_out += (("Bulk-Editor-Features", ", ".join(self._features)),)
         if self._readings.list_shape == "array":
             return Answer(status=200, body=rows)
         tail: Doc = {"page": page.number, "limit": page.limit}
@@ -171,27 +203,40 @@ class ProductRoutes:
         return no_content()
 
     def update(self, call: Call) -> Answer:
-        """Change up to 250 products, each on its own."""
-        rows = self._rows(call)
+        """Change up to 250 products, each on its own, or with ``atomic`` all or none."""
+        rows, atomic = self._rows(call)
         if any("inventory_quantity" in row for row in rows):
             call.require("write:inventory")
-        if call.fault is not None and call.fault.partial_batch is not None:
-            rows = rows[: call.fault.partial_batch]
-        if self._readings.bulk_reply == "drops_row" and len(rows) > 1:
-            del rows[len(rows) // 2]
+        if not atomic:
+            rows = self._cut(call, rows)
         results = [self._update_row(call, row) for row in rows]
+        if atomic and (problems := _problems(results)):
+            # Raised inside the transaction: what the good rows have written goes with it.
+            message = "The batch was to be all or nothing, and some rows cannot be written."
+            raise Refusal(422, "batch_rejected", message, field=problems[0].field, problems=problems)
         counts: Doc = {
-            status: sum(result["status"] == status for result in results)
+            status: sum(result.status == status for result in results)
             for status in ("updated", "unchanged", "failed")
         }
         if self._readings.bulk_reply == "no_content":
             return no_content()
         if self._readings.bulk_reply == "counts":
             return ok(counts)
-        return ok({"results": results, **counts})
+        return ok({"results": [result.to_json() for result in results], **counts})
 
-    def _rows(self, call: Call) -> list[Doc]:
-        rows = call.object(("products",)).get("products")
+    def _cut(self, call: Call, rows: list[Doc]) -> list[Doc]:
+        """The rows that a fault or a reading leaves over."""
+        if call.fault is not None and call.fault.partial_batch is not None:
+            rows = rows[: call.fault.partial_batch]
+        if self._readings.bulk_reply == "drops_row" and len(rows) > 1:
+            del rows[len(rows) // 2]
+        return rows
+
+    def _rows(self, call: Call) -> tuple[list[Doc], bool]:
+        body = call.object(("products", "atomic") if "atomic" in self._features else ("products",))
+        rows, atomic = body.get("products"), body.get("atomic", False)
+        if not isinstance(atomic, bool):
+            raise validation_failed([Problem("atomic", "invalid_type", "atomic must be true or false")])
         if not isinstance(rows, list):
             raise validation_failed(
                 [Problem("products", "required", "products must be a list of 1 to 250 rows")]
@@ -210,28 +255,48 @@ class ProductRoutes:
                 problems.append(Problem(f"products[{index}]", "invalid_type", "Each row must be an object"))
         if problems:
             raise validation_failed(problems)
-        return checked
+        return checked, atomic
 
-    def _update_row(self, call: Call, row: Doc) -> Doc:
+    def _update_row(self, call: Call, row: Doc) -> _Result:
         ident = row.get("id")
         given = {name: value for name, value in row.items() if name != "id"}
+        expected = given.pop("expected", {}) if "expected" in self._features else {}
         values, problems = check_update(given, money_text=self._readings.money == "string")
         if not isinstance(ident, str):
             code = "required" if ident is None else "invalid_type"
-            return _result(
+            return _Result(
                 None, "failed", [Problem("id", code, "Each row needs the product's id as text"), *problems]
             )
         found = self._products.find(ident)
         if found is None:
             problems.insert(0, Problem("id", "not_found", f"There is no product with id {ident[:100]!r}"))
+        else:
+            problems += self._changed(found[1], expected)
         if found is None or problems:
-            return _result(ident, "failed", problems)
+            return _Result(ident, "failed", problems)
         before, after = self._writer.update(*found, values)
         if not after:
-            return _result(ident, "unchanged", [])
+            return _Result(ident, "unchanged")
         call.effects.append(Effect(kind="product.updated", id=ident, before=before, after=after))
-        return _result(ident, "updated", [])
+        return _Result(ident, "updated")
+
+    def _changed(self, doc: Doc, expected: JSON) -> Iterator[Problem]:
+        """Where the product is otherwise than the row expects."""
+        if not isinstance(expected, dict):
+            yield Problem("expected", "invalid_type", "expected must be an object of fields and values")
+            return
+        for name, value in expected.items():
+            if name not in FIELDS:
+                yield Problem(f"expected.{name[:100]}", "unknown_field", "This is no field of a product")
+            elif not self._products.holds(doc, name, value):
+                yield Problem(name, "changed", f"{name} is no longer as the row expects it")
 
 
-def _result(ident: JSON, status: str, problems: list[Problem]) -> Doc:
-    return {"id": ident, "status": status, "errors": [problem.to_json() for problem in problems]}
+def _problems(results: Sequence[_Result]) -> list[Problem]:
+    """Every row's problems, named as fields of the batch."""
+    found: list[Problem] = []
+    for index, result in enumerate(results):
+        for problem in result.problems:
+            path = f"products[{index}].{problem.field}" if problem.field else f"products[{index}]"
+            found.append(Problem(path, problem.code, problem.message))
+    return found

@@ -15,6 +15,7 @@ MAX_DEPTH: Final = 64
 # float_hook keeps 0.1 what the sender wrote: no number here ever passes through a float.
 _decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_sorting_encoder: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 _raw_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -63,6 +64,11 @@ def decode_fields(raw: bytes | str) -> dict[str, msgspec.Raw]:
 def encode(value: object) -> bytes:
     """Write JSON; Decimals become number literals, digit for digit."""
     return _encoder.encode(value)
+
+
+def encode_sorted(value: object) -> bytes:
+    """As :func:`encode`, with the keys of objects in order: for comparing."""
+    return _sorting_encoder.encode(value)
 
 
 def encode_text(value: object) -> str:

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox._filters import TRUE, Sql
-from bulkeditor.sandbox._json import JSON, Doc, decode_doc, encode, encode_text
+from bulkeditor.sandbox._json import JSON, Doc, decode_doc, encode, encode_sorted, encode_text
 from bulkeditor.sandbox._readings import Readings
 from bulkeditor.sandbox._rows import FIELDS, MONEY, columns, loaded_doc, parse_time, time_text
 from bulkeditor.sandbox._store import Store
+from bulkeditor.sandbox._validate import money_from_text
 
 _LOAD_CHUNK: Final = 2000
 _CACHED_LISTS: Final = 4
@@ -229,6 +230,15 @@ class Products:
             if not _same(name, doc.get(name), new):
                 changes[name] = new
         return changes
+
+    def holds(self, doc: Doc, name: str, value: JSON) -> bool:
+        """Whether a field of a document is exactly this."""
+        held = doc.get(name)
+        if name not in MONEY:
+            return encode_sorted(held) == encode_sorted(value)
+        if isinstance(value, str) and self._readings.money == "string":
+            value = money_from_text(value)
+        return not isinstance(value, bool) and held == value
 
     def _merged(self, name: str, old: JSON, given: JSON) -> JSON:
         if name == "tags" and self._readings.tags_update == "add":

@@ -13,7 +13,7 @@ from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox._api_inventory import AnalyticsRoutes, InventoryRoutes
 from bulkeditor.sandbox._api_jobs import JobRoutes
 from bulkeditor.sandbox._api_keys import KeyRoutes
-from bulkeditor.sandbox._api_products import ProductRoutes
+from bulkeditor.sandbox._api_products import FEATURES, ProductRoutes
 from bulkeditor.sandbox._api_webhooks import WebhookRoutes
 from bulkeditor.sandbox._app import App
 from bulkeditor.sandbox._clock import Clock, Timers
@@ -107,7 +107,14 @@ class Shop:
 
     def _router(self, *, completions: bool) -> Router:
         rooms = (
-            ProductRoutes(self.store, self.readings, self.products, self.writer, self.renderer),
+            ProductRoutes(
+                self.store,
+                self.readings,
+                self.products,
+                self.writer,
+                self.renderer,
+                features=FEATURES if completions else (),
+            ),
             JobRoutes(self.readings, self.jobs),
             WebhookRoutes(self.store, self.readings, self.webhooks),
             InventoryRoutes(self.readings, self.inventory),

@@ -35,7 +35,7 @@ def check_update(row: Mapping[str, JSON], *, money_text: bool) -> tuple[Doc, lis
             problems.append(_unwritable(name))
             continue
         if money_text and name in MONEY and isinstance(value, str):
-            value = _money_from_text(value)  # noqa: PLW2901 -- the rest of the loop means the amount
+            value = money_from_text(value)  # noqa: PLW2901 -- the rest of the loop means the amount
         outcome = check(name, value)
         if isinstance(outcome, Problem):
             problems.append(outcome)
@@ -56,7 +56,8 @@ def _unwritable(name: str) -> Problem:
     return Problem(name[:100], "unknown_field", f"{name[:100]!r} is no writable field of a product")
 
 
-def _money_from_text(value: str) -> JSON:
+def money_from_text(value: str) -> JSON:
+    """An amount written as text; the text itself where it is none."""
     digits = value.removeprefix("-").replace(".", "", 1)
     return Decimal(value) if digits.isascii() and digits.isdigit() and value[-1] != "." else value
 

@@ -200,6 +200,8 @@ def made(cls):
         "feature": "the sandbox",
         "model": "Product",
         "job_id": "j-1",
+        "space": "layers",
+        "key": "p-1",
     }
     values = {}
     for name, parameter in list(inspect.signature(cls.__init__).parameters.items())[2:]:
