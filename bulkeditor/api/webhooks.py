@@ -13,7 +13,7 @@ from bulkeditor.api._request import ask, ask_once, build, ensure_text, lost, nam
 from bulkeditor.api._settle import delete_once, post
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Exchange, Response, RetryPolicy
-from bulkeditor.models import Delivery, Event, Webhook, WebhookSecret
+from bulkeditor.models import Delivery, EventName, Webhook, WebhookSecret
 
 _INSTEAD: Final = "Set webhooks up in the shop, under Settings → API Integrations."
 _SECRET_BYTES: Final = 32
@@ -33,7 +33,7 @@ def create(
     """Create a webhook.
 
     Args:
-        events: Names of the events; see :class:`Event`.
+        events: Names of the events; see :class:`EventName`.
         endpoint: The address that receives them.
         key: What deliveries are signed with; ``None`` = a new random one.
         honoured: Whether the server is known to honour idempotency keys.
@@ -209,10 +209,10 @@ def check_events(events: object) -> list[str]:
         InvalidInputError: Not a list, empty, or a name that looks like a misspelt one.
     """
     names = name_list(events, "events", "event names")
-    unknown_ = [name for name in names if name not in Event.ALL]
+    unknown_ = [name for name in names if name not in EventName.ALL]
     if unknown_:
         raise refused(
-            "events", f"{', '.join(map(repr, unknown_))} does not exist; there are {', '.join(Event.ALL)}"
+            "events", f"{', '.join(map(repr, unknown_))} does not exist; there are {', '.join(EventName.ALL)}"
         )
     return names
 

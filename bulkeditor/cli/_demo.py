@@ -37,7 +37,7 @@ PERCENT = Decimal(-20)
 _SAMPLES = 5
 _PROBLEMS_SHOWN = 10
 _MISSED_SHOWN = 5
-_ENDINGS = frozenset({be.Event.BULK_JOB_COMPLETED, be.Event.BULK_JOB_FAILED})
+_ENDINGS = frozenset({be.EventName.BULK_JOB_COMPLETED, be.EventName.BULK_JOB_FAILED})
 
 
 @attrs.frozen(kw_only=True)

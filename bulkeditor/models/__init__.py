@@ -14,7 +14,7 @@ from bulkeditor.models._resources import (
     Webhook,
     WebhookSecret,
 )
-from bulkeditor.models._vocabulary import Event, JobStatus, MetricName, Scope, Status
+from bulkeditor.models._vocabulary import EventName, JobStatus, MetricName, Scope, Status
 from bulkeditor.models.codec import (
     DecodedPage,
     RowProblem,
@@ -31,7 +31,7 @@ __all__ = [
     "ApiKey",
     "DecodedPage",
     "Delivery",
-    "Event",
+    "EventName",
     "InventoryLevel",
     "Job",
     "JobRowError",

@@ -14,7 +14,7 @@ class Webhook(Model):
 
     Args:
         id: The server's identifier.
-        events: Names of the events; see :class:`Event`.
+        events: Names of the events; see :class:`EventName`.
         endpoint: The address that receives them.
         enabled: Whether it is in use.
         created_at: When it was created (UTC).

@@ -94,7 +94,7 @@ def _plain(status: str) -> str:
 
 
 @final
-class Event:
+class EventName:
     """Names of the webhook events."""
 
     PRODUCT_CREATED: Final = "product.created"
@@ -141,4 +141,4 @@ class MetricName:
     ALL: Final = (SESSIONS, PAGEVIEWS, CONVERSIONS)
 
 
-__all__ = ["Event", "JobStatus", "MetricName", "Scope", "Status"]
+__all__ = ["EventName", "JobStatus", "MetricName", "Scope", "Status"]

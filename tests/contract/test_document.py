@@ -15,7 +15,16 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bulkeditor.api._operations import INVENTORY_WRITERS, OPERATIONS, required_scopes
 from bulkeditor.errors import InvalidInputError
-from bulkeditor.models import Event, JobStatus, Product, ProductCreate, ProductUpdate, Scope, Status, Updates
+from bulkeditor.models import (
+    EventName,
+    JobStatus,
+    Product,
+    ProductCreate,
+    ProductUpdate,
+    Scope,
+    Status,
+    Updates,
+)
 from tests.contract.validator import Contract, load_document
 
 DOCUMENTED_PRODUCT = {
@@ -253,7 +262,7 @@ def test_every_example_is_valid(document, contract: Contract):
 
 def test_vocabularies_are_the_models(document):
     schemas = schemas_of(document)
-    assert schemas["EventName"]["enum"] == list(Event.ALL)
+    assert schemas["EventName"]["enum"] == list(EventName.ALL)
     assert schemas["Scope"]["enum"] == list(Scope.ALL)
     assert schemas["ProductStatus"]["enum"] == [Status.ACTIVE, Status.DRAFT, Status.ARCHIVED]
     assert all(JobStatus.known(status) for status in schemas["JobStatus"]["enum"])

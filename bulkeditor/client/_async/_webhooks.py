@@ -26,7 +26,7 @@ class AsyncWebhooks:
         """Create a webhook.
 
         Args:
-            events: Names of the events; see Event.
+            events: Names of the events; see EventName.
             endpoint: The address that receives them.
             secret: What deliveries are signed with; ``None`` = a new random one, which the result holds.
 
