@@ -19,16 +19,18 @@ from bulkeditor._version import __version__
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from bulkeditor import errors, models, query, sandbox, signature, testing, webhooks
+    from bulkeditor import errors, models, plans, query, sandbox, signature, testing, webhooks
     from bulkeditor._secret import Secret
     from bulkeditor.client import (
         AsyncBulkEditor,
         AsyncPager,
+        AsyncPlan,
         AsyncUpdateReport,
         BulkEditor,
         LevelOutcome,
         Page,
         Pager,
+        Plan,
         RowOutcome,
         UpdateReport,
     )
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         ConflictError,
         DeadlineExceededError,
         FieldError,
+        GuardError,
         InvalidInputError,
         InvalidRequestError,
         JobError,
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
         OutcomeUnknownError,
         PaginationError,
         PermissionDeniedError,
+        PlanError,
+        PlanFileError,
         RateLimitError,
         ReadOnlyError,
         RequestTimeoutError,
@@ -87,6 +92,7 @@ if TYPE_CHECKING:
         Webhook,
     )
     from bulkeditor.models.validation import validate_product
+    from bulkeditor.plans import PlanDocument, PlanRow, SkippedRow, cost, guards, price, tags
     from bulkeditor.query import Condition, F
     from bulkeditor.sandbox import Sandbox
 
@@ -94,11 +100,13 @@ _HOMES = {
     "bulkeditor.client": (
         "AsyncBulkEditor",
         "AsyncPager",
+        "AsyncPlan",
         "AsyncUpdateReport",
         "BulkEditor",
         "LevelOutcome",
         "Page",
         "Pager",
+        "Plan",
         "RowOutcome",
         "UpdateReport",
     ),
@@ -111,6 +119,7 @@ _HOMES = {
         "ConflictError",
         "DeadlineExceededError",
         "FieldError",
+        "GuardError",
         "InvalidInputError",
         "InvalidRequestError",
         "JobError",
@@ -124,6 +133,8 @@ _HOMES = {
         "OutcomeUnknownError",
         "PaginationError",
         "PermissionDeniedError",
+        "PlanError",
+        "PlanFileError",
         "RateLimitError",
         "ReadOnlyError",
         "RequestTimeoutError",
@@ -158,10 +169,11 @@ _HOMES = {
         "Webhook",
     ),
     "bulkeditor.models.validation": ("validate_product",),
+    "bulkeditor.plans": ("PlanDocument", "PlanRow", "SkippedRow", "cost", "guards", "price", "tags"),
     "bulkeditor.query": ("Condition", "F"),
     "bulkeditor.sandbox": ("Sandbox",),
 }
-_ROOMS = ("errors", "models", "query", "sandbox", "signature", "testing", "webhooks")
+_ROOMS = ("errors", "models", "plans", "query", "sandbox", "signature", "testing", "webhooks")
 
 
 def __getattr__(name: str) -> object:
@@ -187,6 +199,7 @@ __all__ = [
     "ApiKey",
     "AsyncBulkEditor",
     "AsyncPager",
+    "AsyncPlan",
     "AsyncUpdateReport",
     "AuthenticationError",
     "BulkEditor",
@@ -200,6 +213,7 @@ __all__ = [
     "EventName",
     "F",
     "FieldError",
+    "GuardError",
     "Hooks",
     "InvalidInputError",
     "InvalidRequestError",
@@ -222,6 +236,11 @@ __all__ = [
     "Pager",
     "PaginationError",
     "PermissionDeniedError",
+    "Plan",
+    "PlanDocument",
+    "PlanError",
+    "PlanFileError",
+    "PlanRow",
     "PriceAdjustment",
     "Product",
     "ProductAnalytics",
@@ -237,6 +256,7 @@ __all__ = [
     "Scope",
     "Secret",
     "ServerError",
+    "SkippedRow",
     "StateChangedError",
     "Status",
     "TransportError",
@@ -249,11 +269,16 @@ __all__ = [
     "WebhookVerificationError",
     "__version__",
     "auth",
+    "cost",
     "errors",
+    "guards",
     "models",
+    "plans",
+    "price",
     "query",
     "sandbox",
     "signature",
+    "tags",
     "testing",
     "validate_product",
     "webhooks",

@@ -407,6 +407,33 @@ class JobTimeoutError(JobError, TimeoutError):
     default_hint = "Wait again with bulk_jobs.wait(job_id), or cancel it."
 
 
+class PlanError(BulkEditorError):
+    """A plan cannot be used as it is; nothing was written."""
+
+
+class GuardError(PlanError):
+    """A plan violates its guards; nothing was written.
+
+    Args:
+        errors: One entry for each violation: the product's SKU and field, and what is wrong with the values.
+    """
+
+    default_hint = (
+        "Look at plan.violations; narrow the filter, change the updates, or give the guard "
+        "on_violation='skip_row'."
+    )
+
+    def __init__(self, message: str, *, errors: Sequence[FieldError] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = tuple(errors)
+
+
+class PlanFileError(PlanError, ValueError):
+    """A file is no plan, was edited or cut off, or was written by a newer version; the text says which."""
+
+    default_hint = "Make the plan again, or fetch the file as it was saved."
+
+
 class WebhookVerificationError(BulkEditorError):
     """A webhook's signature, timestamp or form is not genuine; it must not be acted on."""
 
@@ -430,6 +457,7 @@ __all__ = [
     "ConflictError",
     "DeadlineExceededError",
     "FieldError",
+    "GuardError",
     "InvalidInputError",
     "InvalidRequestError",
     "JobError",
@@ -444,6 +472,8 @@ __all__ = [
     "OutcomeUnknownError",
     "PaginationError",
     "PermissionDeniedError",
+    "PlanError",
+    "PlanFileError",
     "RateLimitError",
     "ReadOnlyError",
     "RequestTimeoutError",

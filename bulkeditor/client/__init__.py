@@ -11,19 +11,23 @@ if TYPE_CHECKING:
     from bulkeditor.api.inventory import LevelOutcome
     from bulkeditor.client._async._client import AsyncBulkEditor
     from bulkeditor.client._async._pager import AsyncPager
+    from bulkeditor.client._async._plan import AsyncPlan
     from bulkeditor.client._async._report import AsyncUpdateReport
     from bulkeditor.client._sync._client import BulkEditor
     from bulkeditor.client._sync._pager import Pager
+    from bulkeditor.client._sync._plan import Plan
     from bulkeditor.client._sync._report import UpdateReport
 
 _HOMES = {
     "AsyncBulkEditor": "bulkeditor.client._async._client",
     "AsyncPager": "bulkeditor.client._async._pager",
+    "AsyncPlan": "bulkeditor.client._async._plan",
     "AsyncUpdateReport": "bulkeditor.client._async._report",
     "BulkEditor": "bulkeditor.client._sync._client",
     "LevelOutcome": "bulkeditor.api.inventory",
     "Page": "bulkeditor.api._page",
     "Pager": "bulkeditor.client._sync._pager",
+    "Plan": "bulkeditor.client._sync._plan",
     "RowOutcome": "bulkeditor.api._outcomes",
     "UpdateReport": "bulkeditor.client._sync._report",
 }
@@ -44,11 +48,13 @@ def __dir__() -> list[str]:
 __all__ = [
     "AsyncBulkEditor",
     "AsyncPager",
+    "AsyncPlan",
     "AsyncUpdateReport",
     "BulkEditor",
     "LevelOutcome",
     "Page",
     "Pager",
+    "Plan",
     "RowOutcome",
     "UpdateReport",
 ]

@@ -1,1 +1,28 @@
 """Plans: see what will change, apply it where the world still is what was seen, take it back."""
+
+from bulkeditor.plans import guards
+from bulkeditor.plans._document import Counts, PlanDocument
+from bulkeditor.plans._draft import Draft
+from bulkeditor.plans._guard import Guard, Violation
+from bulkeditor.plans._money import cost, price
+from bulkeditor.plans._rows import ChangeOutcome, PlanRow, SkippedRow
+from bulkeditor.plans._rule import Rule, Skip, rule
+from bulkeditor.plans._tags import tags
+
+__all__ = [
+    "ChangeOutcome",
+    "Counts",
+    "Draft",
+    "Guard",
+    "PlanDocument",
+    "PlanRow",
+    "Rule",
+    "Skip",
+    "SkippedRow",
+    "Violation",
+    "cost",
+    "guards",
+    "price",
+    "rule",
+    "tags",
+]

@@ -60,14 +60,14 @@ class SkippedRow:
     """A product, or one field of it, that a rule was about and did not change.
 
     Args:
-        product: The product's id.
+        product: The product's id; None for a row that could not be read.
         sku: Its SKU.
         field: The field; None = the whole product.
-        code: Machine-readable: ``blank_cost``, ``null_price``, ``out_of_range`` …
+        code: Machine-readable: ``blank_cost``, ``no_ending``, ``unreadable`` …
         reason: The same in a sentence.
     """
 
-    product: str
+    product: str | None
     sku: str | None = None
     field: str | None = None
     code: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs
     from bulkeditor.client._async._inventory import AsyncInventory
     from bulkeditor.client._async._keys import AsyncKeys
+    from bulkeditor.client._async._plan import AsyncPlan
     from bulkeditor.client._async._products import AsyncProducts
     from bulkeditor.client._async._webhooks import AsyncWebhooks
+    from bulkeditor.plans import Guard, Rule
+    from bulkeditor.query import Condition
     from bulkeditor.sandbox import Sandbox
 
 
@@ -136,6 +139,45 @@ class AsyncBulkEditor:
         from bulkeditor.client._async._keys import AsyncKeys  # noqa: PLC0415 - loaded when used
 
         return AsyncKeys(self._core)
+
+    async def plan(
+        self,
+        *,
+        updates: Rule | Iterable[Rule],
+        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        guards: Guard | Iterable[Guard] = (),
+        all_products: bool = False,
+        currency: str | None = None,
+        title: str | None = None,
+    ) -> AsyncPlan:
+        """See what updates would change, before anything is changed.
+
+        The products are read, and relative updates become absolute values, so that a repeat cannot discount
+        twice. Nothing is written.
+
+        Args:
+            updates: The rules, in the order in which they are applied: ``be.price.percentage(-20)``,
+                ``be.tags.add("sale")`` …
+            filter: Which products: a condition (``F.vendor == "X"``) or the API's JSON filter.
+            guards: Limits that the plan must keep: ``be.guards.floor("cost")`` …
+            all_products: Confirms that no filter is meant: the plan is about every product.
+            currency: Code of the shop's currency (``JPY``): prices get as many decimals as it has. None = as
+                many as the old price has, at least two.
+            title: What the plan is called.
+
+        Returns:
+            The plan: ``.rows``, ``.skipped``, ``.violations``, ``.counts``.
+
+        Raises:
+            InvalidInputError: An argument is wrong; the text names it.
+        """
+        from bulkeditor.client._async._plan import build_plan  # noqa: PLC0415 - loaded when used
+        from bulkeditor.plans._planner import Planner  # noqa: PLC0415 - loaded when used
+
+        planner = Planner(
+            filter=filter, updates=updates, guards=guards, all_products=all_products, currency=currency
+        )
+        return await build_plan(self._core, planner, title=title)
 
     @classmethod
     def sandbox(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from bulkeditor.client._sync._bulk_jobs import BulkJobs
     from bulkeditor.client._sync._inventory import Inventory
     from bulkeditor.client._sync._keys import Keys
+    from bulkeditor.client._sync._plan import Plan
     from bulkeditor.client._sync._products import Products
     from bulkeditor.client._sync._webhooks import Webhooks
+    from bulkeditor.plans import Guard, Rule
+    from bulkeditor.query import Condition
     from bulkeditor.sandbox import Sandbox
 
 
@@ -137,6 +140,45 @@ class BulkEditor:
         from bulkeditor.client._sync._keys import Keys  # noqa: PLC0415 - loaded when used
 
         return Keys(self._core)
+
+    def plan(
+        self,
+        *,
+        updates: Rule | Iterable[Rule],
+        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        guards: Guard | Iterable[Guard] = (),
+        all_products: bool = False,
+        currency: str | None = None,
+        title: str | None = None,
+    ) -> Plan:
+        """See what updates would change, before anything is changed.
+
+        The products are read, and relative updates become absolute values, so that a repeat cannot discount
+        twice. Nothing is written.
+
+        Args:
+            updates: The rules, in the order in which they are applied: ``be.price.percentage(-20)``,
+                ``be.tags.add("sale")`` …
+            filter: Which products: a condition (``F.vendor == "X"``) or the API's JSON filter.
+            guards: Limits that the plan must keep: ``be.guards.floor("cost")`` …
+            all_products: Confirms that no filter is meant: the plan is about every product.
+            currency: Code of the shop's currency (``JPY``): prices get as many decimals as it has. None = as
+                many as the old price has, at least two.
+            title: What the plan is called.
+
+        Returns:
+            The plan: ``.rows``, ``.skipped``, ``.violations``, ``.counts``.
+
+        Raises:
+            InvalidInputError: An argument is wrong; the text names it.
+        """
+        from bulkeditor.client._sync._plan import build_plan  # noqa: PLC0415 - loaded when used
+        from bulkeditor.plans._planner import Planner  # noqa: PLC0415 - loaded when used
+
+        planner = Planner(
+            filter=filter, updates=updates, guards=guards, all_products=all_products, currency=currency
+        )
+        return build_plan(self._core, planner, title=title)
 
     @classmethod
     def sandbox(

@@ -1,0 +1,46 @@
+"""Plans of one shop."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from uuid import uuid4
+
+import attrs
+
+from bulkeditor.client._async._core import AsyncCore
+from bulkeditor.plans._document import PlanDocument
+from bulkeditor.plans._planner import Planner
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class AsyncPlan(PlanDocument):
+    """A plan that can be applied to its shop."""
+
+    _core: AsyncCore = attrs.field(eq=False, alias="core")
+
+    @classmethod
+    def of(cls, core: AsyncCore, document: PlanDocument) -> AsyncPlan:
+        """A document in the hands of a shop."""
+        values = {field.name: getattr(document, field.name) for field in attrs.fields(PlanDocument)}
+        return cls(core=core, **values)
+
+
+async def build_plan(core: AsyncCore, planner: Planner, *, title: str | None) -> AsyncPlan:
+    """Read what a plan is about, and make it.
+
+    Args:
+        core: The shop.
+        planner: Says what to read, and takes it.
+        title: What the plan is called.
+    """
+    walk = planner.listing.walk()
+    async with aclosing(core.pages(walk)) as pages:
+        async for page in pages:
+            planner.take(page.items)
+    document = planner.document(
+        walk, ident=f"plan_{uuid4().hex[:16]}", shop=core.session.config.base_url, now=core.now(), title=title
+    )
+    return AsyncPlan.of(core, document)
+
+
+__all__ = ["AsyncPlan", "build_plan"]

@@ -1,0 +1,148 @@
+"""From a product and rules to the rows of a plan: pure, one product at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+import attrs
+
+from bulkeditor.errors import FieldError
+from bulkeditor.models.validation import validate_update
+from bulkeditor.plans._draft import Draft
+from bulkeditor.plans._guard import Guard, Violation
+from bulkeditor.plans._rows import PlanRow, SkippedRow, Value, group_of
+from bulkeditor.plans._rule import Rule, Skip
+from bulkeditor.plans._values import equal, normal_changes
+
+
+@attrs.define
+class Planned:
+    """What a plan does with one product.
+
+    Args:
+        rows: The changes.
+        skipped: What the rules were about and did not change.
+        violations: What guards object to.
+    """
+
+    rows: list[PlanRow] = attrs.field(factory=list[PlanRow])
+    skipped: list[SkippedRow] = attrs.field(factory=list[SkippedRow])
+    violations: list[Violation] = attrs.field(factory=list[Violation])
+
+
+def plan_product(before: Draft, updates: Sequence[Rule], guards: Sequence[Guard]) -> Planned:
+    """Apply rules to one product.
+
+    Args:
+        before: The product.
+        updates: The rules, in order; each sees what the ones before it made.
+        guards: The limits.
+
+    Raises:
+        InvalidInputError: A rule is wrong whatever the product: it changes a field that cannot be changed.
+    """
+    planned = Planned()
+    reasons: dict[str, list[str]] = {}
+    after = before
+    for rule in updates:
+        outcome = _applied(rule, after)
+        if isinstance(outcome, Skip):
+            planned.skipped.append(_skipped(before, outcome))
+            continue
+        after = after.changed(outcome)
+        for name in outcome:
+            reasons.setdefault(name, []).append(str(rule).removeprefix(f"{name}: "))
+    planned.rows = list(
+        rows_between(before, after, {name: "; ".join(said) for name, said in reasons.items()})
+    )
+    if planned.rows:
+        _guard(planned, after, guards)
+    return planned
+
+
+def rows_between(before: Draft, after: Draft, reasons: Mapping[str, str]) -> Iterator[PlanRow]:
+    """The rows that turn one state of a product into another.
+
+    Args:
+        before: The product.
+        after: What it shall be.
+        reasons: By field, why; only these fields are looked at.
+    """
+    changed = [name for name in reasons if not equal(before[name], after[name])]
+    problems = expected_problems(after, changed)
+    for name in changed:
+        yield PlanRow(
+            product=cast("str", before["id"]),
+            sku=cast("str | None", before["sku"]),
+            title=cast("str | None", before["title"]),
+            field=name,
+            before=before[name],
+            after=after[name],
+            reason=reasons[name],
+            problem=problems.get(name),
+        )
+
+
+def expected_problems(after: Draft, names: Sequence[str]) -> dict[str, FieldError]:
+    """Why the server is expected to refuse what some fields shall be, by field.
+
+    Args:
+        after: What the product shall be.
+        names: The fields that would be sent.
+    """
+    found: dict[str, FieldError] = {}
+    columns = dict.fromkeys(name.partition(".")[0] for name in names)
+    for error in validate_update({column: after[column] for column in columns}):
+        place = (error.field or "").replace("[", ".")
+        for name in names:
+            # What concerns all custom fields concerns each: they are sent as one value.
+            if f"{place}.".startswith(f"{name}.") or place == name.partition(".")[0]:
+                found.setdefault(name, error)
+    return found
+
+
+def _applied(rule: Rule, row: Draft) -> dict[str, Value] | Skip:
+    try:
+        outcome = rule.apply(row)
+        return outcome if isinstance(outcome, Skip) else normal_changes(row, outcome, str(rule))
+    except ArithmeticError as error:
+        # decimal's own errors carry a list of classes in place of a text.
+        text = type(error).__name__ if not isinstance(error, ZeroDivisionError) else "division by zero"
+        return Skip("arithmetic", f"{rule}: {text}")
+
+
+def _skipped(before: Draft, skip: Skip) -> SkippedRow:
+    return SkippedRow(
+        product=cast("str", before["id"]),
+        sku=cast("str | None", before["sku"]),
+        field=skip.field,
+        code=skip.code,
+        reason=skip.reason,
+    )
+
+
+def _guard(planned: Planned, after: Draft, guards: Sequence[Guard]) -> None:
+    for guard in guards:
+        objection = guard.check(after)
+        if objection is None:
+            continue
+        if guard.on_violation == "skip_row":
+            # Prices stand or fall together, so those beside the one that is wrong go as well.
+            group = None if objection.field is None else group_of(objection.field)
+            planned.rows = [row for row in planned.rows if group is not None and group_of(row.field) != group]
+            skip = Skip("guard", f"{guard}: {objection.message}", objection.field)
+            planned.skipped.append(_skipped(after, skip))
+        else:
+            planned.violations.append(
+                Violation(
+                    guard=str(guard),
+                    message=objection.message,
+                    product=cast("str", after["id"]),
+                    sku=cast("str | None", after["sku"]),
+                    field=objection.field,
+                )
+            )
+
+
+__all__ = ["Planned", "expected_problems", "plan_product", "rows_between"]

@@ -1,0 +1,115 @@
+"""A plan: what would change, in absolute values, and where it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from bulkeditor.errors import FieldError, GuardError
+from bulkeditor.plans._guard import Violation
+from bulkeditor.plans._rows import PlanRow, SkippedRow
+
+_SHOWN: Final = 10
+
+
+@attrs.frozen(kw_only=True)
+class Counts:
+    """Where the products that were read have gone: each is counted once.
+
+    Args:
+        planned: Products with at least one row.
+        unchanged: Products that are as the rules want them.
+        skipped: Products that the rules were about, and of which nothing changes; and rows that could not be
+            read.
+        moved: Rows that came twice because others changed the listing while it was read; not counted again.
+        missing: Products that the server counts and that were on no page.
+    """
+
+    planned: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    moved: int = 0
+    missing: int = 0
+
+    @property
+    def read(self) -> int:
+        """Rows that came: the sum of planned, unchanged and skipped."""
+        return self.planned + self.unchanged + self.skipped
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class PlanDocument:
+    """A plan, without a shop to apply it to.
+
+    Args:
+        id: Its identity; applying it twice is one run.
+        shop: The address of the shop that it belongs to.
+        created_at: When it was made: aware.
+        filter: Which products, in words; empty = all.
+        updates: The rules, in words.
+        guards: The limits, in words.
+        currency: The shop's currency, where it was given.
+        title: What it is called.
+        rows: What would change: one row for each field of each product.
+        skipped: What the rules were about and did not change.
+        violations: What guards object to; a plan that has any cannot be applied.
+        counts: Where the products that were read have gone.
+    """
+
+    id: str
+    shop: str
+    created_at: datetime
+    filter: str = ""
+    updates: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
+    currency: str | None = None
+    title: str | None = None
+    rows: tuple[PlanRow, ...] = ()
+    skipped: tuple[SkippedRow, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    counts: Counts = Counts()
+
+    @property
+    def by_field(self) -> Mapping[str, int]:
+        """How many rows there are of each field, the most frequent first."""
+        return MappingProxyType(dict(Counter(row.field for row in self.rows).most_common()))
+
+    @property
+    def problems(self) -> tuple[PlanRow, ...]:
+        """Rows that the server is expected to refuse."""
+        return tuple(row for row in self.rows if row.problem is not None)
+
+    def raise_for_violations(self) -> None:
+        """Do nothing when every guard is kept.
+
+        Raises:
+            GuardError: Some are not; the text names the first of them with their products and values.
+        """
+        if not self.violations:
+            return
+        lines = "".join(f"\n  {violation}" for violation in self.violations[:_SHOWN])
+        more = len(self.violations) - _SHOWN
+        lines += f"\n  … and {more} more\n" if more > 0 else "\n"
+        raise GuardError(
+            f"The plan violates its guards in {len(self.violations)} places:{lines}",
+            errors=[
+                FieldError(
+                    field=".".join(filter(None, (violation.sku or violation.product, violation.field)))
+                    or None,
+                    message=f"{violation.guard}: {violation.message}",
+                    code="guard",
+                )
+                for violation in self.violations
+            ],
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}: {len(self.rows)} rows, {self.counts.planned} products>"
+
+
+__all__ = ["Counts", "PlanDocument"]
