@@ -134,6 +134,25 @@ class StateChangedError(BulkEditorError):
         self.key = key
 
 
+class StoreError(BulkEditorError):
+    """The file that keeps runs and state cannot be used: foreign, damaged, newer, locked, full or read-only.
+
+    What had been committed before is still there.
+    """
+
+
+class RunNotFoundError(BulkEditorError, LookupError):
+    """The store knows no such run.
+
+    Args:
+        run: The id that was asked for.
+    """
+
+    def __init__(self, message: str, *, run: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.run = run
+
+
 class NotLoadedError(BulkEditorError, AttributeError):
     """A field was read that the server was not asked for, or did not send.
 
@@ -477,8 +496,10 @@ __all__ = [
     "RateLimitError",
     "ReadOnlyError",
     "RequestTimeoutError",
+    "RunNotFoundError",
     "ServerError",
     "StateChangedError",
+    "StoreError",
     "TransportError",
     "UnexpectedResponseError",
     "UnsupportedByServerError",

@@ -35,7 +35,8 @@ class Step:
         params: All that the handler needs, plain data.
         stage: Steps of a stage begin only when every step of the stages below it is done.
         not_before: Earliest time to begin: aware.
-        signal: Waits for a signal of this name; what it carried is ``Context.signal``.
+        signal: Begins when a signal of this name was handed to it (and ``not_before`` has come); what it
+            carried is ``Context.signal``.
     """
 
     key: str
@@ -174,8 +175,10 @@ class Claim:
     Args:
         run: The run's id.
         step: What to do.
-        attempt: How often it was claimed, this time included.
-        fence: Rises with each claim; whatever a holder of an older one brings is refused.
+        seq: The step's number in the ledger; steps are done in this order.
+        attempt: How often it was claimed, this time included. It is the claim's fence as well: whatever the
+            holder of a lower one brings is refused.
+        failures: How often it was given back with an error.
         expires: When the lease ends, by the ledger's clock, unless it is renewed.
         now: The ledger's time at the claim.
         signal: What its signal carried.
@@ -183,8 +186,9 @@ class Claim:
 
     run: str
     step: Step
+    seq: int
     attempt: int
-    fence: int
+    failures: int
     expires: datetime
     now: datetime
     signal: JSON = None
@@ -203,10 +207,12 @@ class RunRow:
         input: What it was started with.
         created_at: When it was started.
         finished_at: When it ended; None while it goes on.
-        error: Why it failed, in a sentence.
+        error: Why it failed.
         steps: How many steps it has.
         done: How many of them are done.
-        wakes_at: When something can be done next, while it waits for a time.
+        wakes_at: When something can be done next: the time that it waits for, or that a lease ends; None when
+            only a signal helps, and once it has ended.
+        traceparent: The W3C trace context in which it was started.
     """
 
     id: str
@@ -214,19 +220,21 @@ class RunRow:
     workflow: str
     version: int
     status: RunStatus
-    input: JSON
+    input: JSON = attrs.field(repr=False)
     created_at: datetime
     finished_at: datetime | None = None
     error: str | None = None
     steps: int = 0
     done: int = 0
     wakes_at: datetime | None = None
+    traceparent: str | None = None
 
 
 class Ledger(Protocol):
     """Where runs, steps and state live. One suite of tests holds each implementation to it.
 
-    The ledger's own clock counts, never a worker's.
+    The ledger's own clock counts, never a worker's. Whatever writes does so in one transaction. Every method
+    raises :class:`~bulkeditor.errors.StoreError` when the store cannot be used.
     """
 
     def start_run(
@@ -236,16 +244,23 @@ class Ledger(Protocol):
         input: JSON = None,  # noqa: A002 - the engine's own word
         *,
         state: Sequence[Put] = (),
+        traceparent: str | None = None,
     ) -> str:
-        """Begin a run with its first steps and some state in one transaction; an existing key begins nothing.
+        """Begin a run with its first steps and some state; an existing key begins nothing.
 
         Returns:
             The run's id, new or old.
+
+        Raises:
+            StateChangedError: State is not as expected; nothing was begun.
         """
         ...
 
     def claim(self, run: str | None, lease: float) -> Claim | None:
         """Take the next step that can be done: lowest unfinished stage only, of one run or of any.
+
+        What came due (a retry, a lease that ran out, a time) goes first, in the order in which it did; then
+        the others, in the order in which they were added.
 
         Args:
             run: The run; None = any.
@@ -254,7 +269,7 @@ class Ledger(Protocol):
         ...
 
     def finish(self, claim: Claim, done: Done, *, claim_next: float | None = None) -> Claim | None:
-        """Commit what a step leaves behind in one transaction, and claim the run's next step in the same.
+        """Commit what a step leaves behind, and claim the run's next step in the same transaction.
 
         Args:
             claim: Under which the step was done.
@@ -275,48 +290,103 @@ class Ledger(Protocol):
         """
         ...
 
+    def release(self, claim: Claim) -> None:
+        """Give a step back as it is: it can be taken at once. Does nothing when the claim is lost."""
+        ...
+
     def fail(self, claim: Claim, error: str, retry_at: datetime | None) -> None:
-        """Give a step back: to be tried again at a time, or, with None, the run has failed."""
+        """Give a step back that did not work: to be tried again at a time, or, with None, the run has failed.
+
+        Raises:
+            LeaseLostError: Somebody else has taken it since; nothing was changed.
+        """
         ...
 
     def signal(self, run: str, name: str, delivery_id: str, payload: JSON = None) -> bool:
-        """Wake the steps of a run that wait for a signal; False when this delivery came before."""
+        """Hand a signal to the oldest step of a run that waits for this name.
+
+        While none waits it is kept for the first one that will.
+
+        Returns:
+            False when this delivery came before, or the run has ended; nothing was changed then.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+        """
         ...
 
-    def wake_at(self, run: str, key: str, time: datetime) -> None:
-        """Move the earliest time of a step that has not begun."""
+    def wake_at(self, run: str, key: str, time: datetime) -> bool:
+        """Move the earliest time of a step; False when it has begun, or there is none."""
         ...
 
     def cancel(self, run: str) -> bool:
-        """End a run before its next step; False when it has ended already."""
+        """End a run before its next step; False when it has ended already.
+
+        A step under way may finish, and what it leaves behind is kept.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+        """
         ...
 
-    def fire(self, schedule: str, scheduled_at: datetime) -> bool:
-        """Whether this is the first time that a schedule fires for a moment; True once, ever."""
+    def resume(self, run: str) -> bool:
+        """Let a run that failed or was cancelled go on where it stopped; False when it did neither.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+        """
+        ...
+
+    def fire(
+        self,
+        schedule: str,
+        scheduled_at: datetime,
+        workflow: Workflow,
+        input: JSON = None,  # noqa: A002 - as above
+    ) -> str | None:
+        """Start the run of a schedule for a moment: once, ever, however many workers try.
+
+        Returns:
+            The run's id; None when the schedule fired for this moment already.
+        """
         ...
 
     def take(self, limit: str, n: int, *, rate: float, burst: int) -> float:
         """Take tokens from a shared rate limit.
 
+        Args:
+            limit: The limit's name.
+            n: How many.
+            rate: Tokens that come back in a second.
+            burst: How many can be saved up.
+
         Returns:
-            Seconds to wait before using them; 0 = now.
+            Seconds to wait before using them; 0 = now. They are taken in any case.
         """
         ...
 
     def slot(self, name: str, limit: int, lease: float) -> int | None:
-        """Take one of a number of shared places; its fence, or None when all are taken."""
+        """Take one of a number of shared places for some seconds.
+
+        Returns:
+            Its fence, to give it back with; None when all are taken.
+        """
         ...
 
     def free_slot(self, name: str, fence: int) -> None:
-        """Give a place back."""
+        """Give a place back; does nothing when its lease ran out."""
         ...
 
     def get(self, run: str) -> RunRow:
         """What is known about a run.
 
         Raises:
-            NotFoundError: There is none.
+            RunNotFoundError: There is none.
         """
+        ...
+
+    def find(self, key: str) -> RunRow | None:
+        """The run that was started under a key."""
         ...
 
     def runs(self, *, workflow: str | None = None, status: RunStatus | None = None) -> Iterator[RunRow]:
@@ -324,26 +394,42 @@ class Ledger(Protocol):
         ...
 
     def due(self) -> Sequence[str]:
-        """Runs in which something can be done now."""
+        """Runs in which something can be done now, oldest first."""
         ...
 
     def results(self, run: str, kind: str | None = None) -> Iterator[tuple[Step, JSON]]:
         """Finished steps with their results, in the order in which they were added."""
         ...
 
+    def result(self, run: str, key: str) -> JSON:
+        """The result of a finished step; None when there is none."""
+        ...
+
+    def unfinished(self, run: str) -> Iterator[tuple[Step, int]]:
+        """Steps that are not done, with the number of their attempts, in the order they were added."""
+        ...
+
     def state(self, space: str, key: str) -> JSON:
-        """An entry of the state."""
+        """An entry of the state; None when there is none."""
         ...
 
     def entries(self, space: str, prefix: str = "") -> Iterator[tuple[str, JSON]]:
-        """Entries of a space whose keys start so, in order."""
+        """Entries of a space whose keys start so, in the order of their keys."""
         ...
 
     def put(self, puts: Sequence[Put]) -> None:
-        """Change state outside any run, in one transaction.
+        """Change state outside any run.
 
         Raises:
             StateChangedError: An entry is not as expected; nothing was changed.
+        """
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Forget runs that ended before a time, with their steps, results and own state.
+
+        Returns:
+            How many.
         """
         ...
 

@@ -1,0 +1,185 @@
+"""The asyncio driver of a run: lanes are tasks, and one more task renews leases.
+
+The ledger is asked in threads: a commit waits for the disk, and nothing else on the loop shall wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from contextvars import copy_context
+from functools import partial
+from typing import TypeVar
+
+from bulkeditor.engine._advance import Attempt, Idle, Lane, Outcome, Progress
+from bulkeditor.engine._drive import BEATS, POLL, still_held
+from bulkeditor.engine._failure import StepPolicy
+from bulkeditor.engine._types import Claim, Done, Ledger
+from bulkeditor.errors import LeaseLostError
+from bulkeditor.http import AsyncSession, SystemClock
+
+T = TypeVar("T")
+
+
+async def off_loop(call: Callable[[], T]) -> T:
+    """Call in a thread; a cancelled caller waits for the end all the same, so that nothing is left behind."""
+    future = asyncio.get_running_loop().run_in_executor(None, copy_context().run, call)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError:
+                continue
+        raise
+
+
+class AsyncHeartbeat:
+    """The asyncio twin of :class:`Heartbeat`.
+
+    Args:
+        ledger: Where leases stand.
+        lease: Seconds.
+    """
+
+    def __init__(self, ledger: Ledger, lease: float) -> None:
+        self._ledger = ledger
+        self._lease = lease
+
+    @asynccontextmanager
+    async def holding(self, claim: Claim, work: asyncio.Task[Done]) -> AsyncGenerator[asyncio.Event]:
+        """Keep a claim while the block lasts; its work is cancelled when the claim is lost all the same."""
+        lost = asyncio.Event()
+        beat = asyncio.create_task(self._beat(claim, work, lost))
+        try:
+            yield lost
+        finally:
+            beat.cancel()
+            await asyncio.wait({beat})
+
+    async def _beat(self, claim: Claim, work: asyncio.Task[Done], lost: asyncio.Event) -> None:
+        while True:
+            await asyncio.sleep(self._lease / BEATS)
+            if await off_loop(lambda: still_held(self._ledger, claim, self._lease)) is False:
+                lost.set()
+                work.cancel()
+                return
+
+
+class AsyncLanes:
+    """The asyncio twin of :class:`Lanes`.
+
+    Args:
+        session: What sends requests.
+        ledger: Where the run stands.
+        policy: Leases and deadlines.
+    """
+
+    def __init__(self, session: AsyncSession, ledger: Ledger, policy: StepPolicy) -> None:
+        self._session = session
+        self._policy = policy
+        self._heartbeat = AsyncHeartbeat(ledger, policy.lease)
+        self._changed = asyncio.Condition()
+        self._rung = 0
+        self._broken = False
+
+    @property
+    def broken(self) -> bool:
+        """Whether a lane ended with an exception: the others should begin no further step."""
+        return self._broken
+
+    async def run(self, lanes: int, start: Callable[[], Lane]) -> Progress:
+        """Drive lanes until each of them ends.
+
+        Args:
+            lanes: How many.
+            start: Makes one.
+
+        Returns:
+            What the last one to end found.
+        """
+        found: list[Progress] = []
+        tasks = [asyncio.create_task(self._work(start(), found)) for _ in range(lanes)]
+        try:
+            await asyncio.wait(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            task.result()
+        return found[-1]
+
+    async def _work(self, lane: Lane, found: list[Progress]) -> None:
+        try:
+            found.append(await self._drive(lane))
+        except BaseException:
+            self._broken = True
+            raise
+        finally:
+            await self._ring()
+
+    async def _ring(self) -> None:
+        async with self._changed:
+            self._rung += 1
+            self._changed.notify_all()
+
+    async def _drive(self, lane: Lane) -> Progress:
+        outcome: Outcome = None
+        try:
+            while True:
+                heard = self._rung
+                event = await off_loop(partial(_send, lane, outcome))
+                if not isinstance(event, Attempt | Idle):
+                    return event
+                await self._ring()
+                outcome = await self._do(event, heard)
+        finally:
+            await off_loop(lane.close)
+
+    async def _do(self, event: Attempt | Idle, heard: int) -> Outcome:
+        if isinstance(event, Idle):
+            await self._idle(event.seconds, heard)
+            return None
+        work = asyncio.create_task(self._session.run(event.flow, deadline=self._policy.deadline))
+        async with self._heartbeat.holding(event.claim, work) as lost:
+            try:
+                return await work
+            except asyncio.CancelledError:
+                if not lost.is_set():
+                    raise
+                return LeaseLostError(
+                    f"Step {event.claim.step.key!r} of run {event.claim.run}: its lease was lost."
+                )
+            except Exception as error:  # noqa: BLE001 - whatever a step raises, its run knows
+                return error
+            finally:
+                if not work.done():
+                    work.cancel()
+                    await asyncio.wait({work})
+
+    async def _idle(self, seconds: float, heard: int) -> None:
+        clock = self._session.config.clock
+        if not isinstance(clock, SystemClock):
+            await clock.asleep(seconds)
+            return
+        async with self._changed:
+            try:
+                async with asyncio.timeout(min(seconds, POLL)):
+                    await self._changed.wait_for(lambda: self._rung != heard)
+            except TimeoutError:
+                return
+
+
+def _send(lane: Lane, outcome: Outcome) -> Attempt | Idle | Progress:
+    # A StopIteration cannot cross a future.
+    try:
+        return lane.send(outcome)
+    except StopIteration as end:
+        progress: Progress = end.value
+        return progress
+
+
+__all__ = ["AsyncLanes", "off_loop"]

@@ -1,0 +1,216 @@
+"""One SQLite file: its connections, its transactions, its version, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from typing import Final
+
+from bulkeditor.engine._schema import APPLICATION_ID, MIGRATIONS
+from bulkeditor.errors import ConfigurationError, StoreError
+
+MEMORY: Final = ":memory:"
+
+# What SQLite's result codes mean to whoever holds the file, and what helps.
+_MEANINGS: Final = (
+    ("SQLITE_BUSY", "is locked by another process", "Try again; something holds a transaction open."),
+    ("SQLITE_LOCKED", "is locked by another process", "Try again; something holds a transaction open."),
+    ("SQLITE_FULL", "cannot grow: the disk is full", "Make room; what was committed is safe."),
+    ("SQLITE_READONLY", "cannot be written", "Check the permissions of the file and of its folder."),
+    ("SQLITE_CANTOPEN", "cannot be opened", "Check that the folder exists and may be written to."),
+    ("SQLITE_NOTADB", "is no SQLite file", "Choose another path; it was left as it is."),
+    ("SQLITE_CORRUPT", "is damaged", "Restore it from a backup; SQLite's .recover may save its rows."),
+    ("SQLITE_IOERR", "cannot be read or written", "Check the disk; what was committed is safe."),
+)
+
+
+class Database:
+    """A file with one connection for writing and one for reading.
+
+    Writers of a process queue on a lock, because SQLite has one writer at a time anyway, and its own way of
+    waiting is to poll. Readers have a connection of their own: a look-up never waits for the disk to confirm
+    somebody else's commit. Other processes are kept apart by SQLite.
+
+    Args:
+        path: The file, made when it is missing; ``:memory:`` keeps everything in this process.
+        busy: Seconds to wait for other processes at most.
+        connection: The class of the connections; tests put one here that breaks at chosen places.
+        migrations: The schema.
+
+    Raises:
+        StoreError: The file cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str] = MEMORY,
+        *,
+        busy: float = 30.0,
+        connection: type[sqlite3.Connection] = sqlite3.Connection,
+        migrations: Sequence[Sequence[str]] = MIGRATIONS,
+    ) -> None:
+        self.path = os.fspath(path)
+        self._busy = busy
+        self._class = connection
+        self._migrations = migrations
+        # Connections from before a fork: they may neither be used nor closed here, so they are kept for ever.
+        self._inherited: list[sqlite3.Connection] = []
+        self._closed = False
+        self._open()
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it ends with the process."""
+        return self.path == MEMORY
+
+    @contextmanager
+    def write(self) -> Generator[sqlite3.Connection]:
+        """One transaction: all that is done in the block is committed, or nothing of it.
+
+        Raises:
+            StoreError: The file cannot be used.
+        """
+        if self._pid != os.getpid():
+            self._after_fork()
+        with self._writing:
+            connection = self._usable(self._writer)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise self._meaning(error) from error
+
+    @contextmanager
+    def read(self) -> Generator[sqlite3.Connection]:
+        """What is committed; each statement sees one moment.
+
+        Raises:
+            StoreError: The file cannot be used.
+        """
+        if self._pid != os.getpid():
+            self._after_fork()
+        with self._reading:
+            connection = self._usable(self._reader)
+            try:
+                yield connection
+            except sqlite3.Error as error:
+                raise self._meaning(error) from error
+
+    def close(self) -> None:
+        """Close the connections; those of a parent process are left alone."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._pid == os.getpid():
+            with self._writing:
+                self._writer.close()
+            if self._reader is not self._writer:
+                with self._reading:
+                    self._reader.close()
+
+    def _open(self) -> None:
+        self._pid = os.getpid()
+        self._writing = threading.Lock()
+        writer = None
+        try:
+            writer = self._connect()
+            self._prepare(writer)
+            reader = writer if self.in_memory else self._connect()
+        except sqlite3.Error as error:
+            if writer is not None:
+                writer.close()
+            raise self._meaning(error) from error
+        except BaseException:
+            if writer is not None:
+                writer.close()
+            raise
+        self._writer, self._reader = writer, reader
+        self._reading = self._writing if reader is writer else threading.Lock()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path,
+            timeout=self._busy,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=self._class,
+            cached_statements=256,
+        )
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        version = self._version(connection)
+        if not self.in_memory:
+            connection.execute("PRAGMA journal_mode = WAL")
+        if version < len(self._migrations):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                # Looked up again: another process may have come first.
+                self._migrate(connection, self._version(connection))
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        """The schema's version; 0 for an empty file."""
+        owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if owner == APPLICATION_ID:
+            if version > len(self._migrations):
+                raise StoreError(
+                    f"{self.path!r} was written by a newer version of this library"
+                    f" (schema {version}; this one knows {len(self._migrations)}).",
+                    hint="Update the library, or choose another file.",
+                )
+            return version
+        if owner or version or connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+            raise StoreError(
+                f"{self.path!r} is the SQLite file of another program.",
+                hint="Choose another path; it was left as it is.",
+            )
+        return 0
+
+    def _migrate(self, connection: sqlite3.Connection, version: int) -> None:
+        for statements in self._migrations[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
+
+    def _usable(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        if self._closed:
+            raise ConfigurationError(
+                "This store is closed.", hint="Open it again, or close it after its last use."
+            )
+        return connection
+
+    def _after_fork(self) -> None:
+        if self.in_memory:
+            raise ConfigurationError(
+                "A store in memory belongs to the process that made it.",
+                hint="Give it a file, or open it after the fork.",
+            )
+        self._inherited += [self._writer, self._reader]
+        self._open()
+
+    def _meaning(self, error: sqlite3.Error) -> StoreError:
+        name: str = getattr(error, "sqlite_errorname", "")
+        for start, meaning, hint in _MEANINGS:
+            if name.startswith(start):
+                return StoreError(f"{self.path!r} {meaning} ({error}).", hint=hint)
+        return StoreError(f"{self.path!r} could not be used: {error}.")
+
+
+__all__ = ["MEMORY", "Database"]

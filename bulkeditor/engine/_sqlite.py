@@ -1,0 +1,312 @@
+"""The ledger in one SQLite file."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from os import PathLike
+from types import TracebackType
+from typing import Final, Self
+
+from bulkeditor.engine import _limits, _runs, _state, _steps
+from bulkeditor.engine._database import MEMORY, Database
+from bulkeditor.engine._types import Claim, Done, Put, RunRow, RunStatus, Step, Workflow
+from bulkeditor.engine._values import NEVER, decode, encode, from_micros, to_micros
+from bulkeditor.errors import InvalidInputError
+from bulkeditor.models import JSON
+
+_PAGE: Final = 500
+"""Rows that an iteration reads at once; between its pages others write."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SQLiteLedger:
+    """A :class:`Ledger` in one SQLite file: safe for threads, for many processes, and after a fork.
+
+    Every change is one transaction that is on the disk when the call returns.
+
+    Args:
+        path: The file, made when it is missing; ``":memory:"`` keeps all in this process alone.
+        clock: The time, aware; tests move it.
+        busy: Seconds to wait at most while another process writes.
+        connection: The class of the connections; tests put one here that breaks at chosen places.
+
+    Raises:
+        StoreError: The file cannot be used: it is foreign, damaged, newer than this library, or read-only.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str] = MEMORY,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+        busy: float = 30.0,
+        connection: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> None:
+        self._clock = clock
+        self._database = Database(path, busy=busy, connection=connection)
+
+    @property
+    def path(self) -> str:
+        """The file; ``":memory:"`` when there is none."""
+        return self._database.path
+
+    def now(self) -> datetime:
+        """The ledger's time, aware, in UTC."""
+        return self._clock().astimezone(UTC)
+
+    def _now(self) -> int:
+        return to_micros(self._clock(), "the ledger's clock")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    # Runs
+
+    def start_run(
+        self,
+        key: str,
+        workflow: Workflow,
+        input: JSON = None,  # noqa: A002 - the engine's own word
+        *,
+        state: Sequence[Put] = (),
+        traceparent: str | None = None,
+    ) -> str:
+        """See :meth:`Ledger.start_run`."""
+        given = encode(input, "input")
+        with self._database.read() as tx:
+            known = _runs.id_of(tx, key)
+        if known is not None:
+            return known
+        # Outside the transaction: it may be long, and only the first one to come is used.
+        first = workflow.first(decode(given))
+        with self._database.write() as tx:
+            known = _runs.id_of(tx, key)
+            if known is not None:
+                return known
+            _state.put(tx, state)
+            return self._begin(tx, (key, workflow.name, workflow.version, given, traceparent), first)
+
+    def _begin(self, tx: sqlite3.Connection, values: tuple[object, ...], first: Sequence[Step]) -> str:
+        now = self._now()
+        run = f"run_{secrets.token_hex(10)}"
+        num = _runs.start(tx, (run, now, *values))
+        _steps.add(tx, num, first)
+        _runs.end_if_done(tx, num, now)
+        return run
+
+    def fire(
+        self,
+        schedule: str,
+        scheduled_at: datetime,
+        workflow: Workflow,
+        input: JSON = None,  # noqa: A002 - as above
+    ) -> str | None:
+        """See :meth:`Ledger.fire`."""
+        given = encode(input, "input")
+        at = to_micros(scheduled_at, "scheduled_at")
+        first = workflow.first(decode(given))
+        with self._database.write() as tx:
+            if not _limits.fire(tx, schedule, at):
+                return None
+            key = f"{schedule}@{from_micros(at).isoformat()}"
+            return self._begin(tx, (key, workflow.name, workflow.version, given, None), first)
+
+    def get(self, run: str) -> RunRow:
+        """See :meth:`Ledger.get`."""
+        with self._database.read() as tx:
+            row = _runs.get(tx, "id", run, self._now())
+        if row is None:
+            raise _runs.not_found(run)
+        return row
+
+    def find(self, key: str) -> RunRow | None:
+        """See :meth:`Ledger.find`."""
+        with self._database.read() as tx:
+            return _runs.get(tx, "key", key, self._now())
+
+    def runs(self, *, workflow: str | None = None, status: RunStatus | None = None) -> Iterator[RunRow]:
+        """See :meth:`Ledger.runs`."""
+        last = NEVER
+        while True:
+            with self._database.read() as tx:
+                rows = _runs.page(tx, last, workflow, _PAGE, self._now())
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield from (row for _, row in rows if status is None or row.status == status)
+
+    def due(self) -> Sequence[str]:
+        """See :meth:`Ledger.due`."""
+        with self._database.read() as tx:
+            return [run.id for run in _runs.due(tx, self._now())]
+
+    def cancel(self, run: str) -> bool:
+        """See :meth:`Ledger.cancel`."""
+        with self._database.write() as tx:
+            return _runs.end(tx, _runs.find(tx, run).num, self._now(), "cancelled")
+
+    def resume(self, run: str) -> bool:
+        """See :meth:`Ledger.resume`."""
+        with self._database.write() as tx:
+            num = _runs.find(tx, run).num
+            opened = _runs.reopen(tx, num)
+            if opened:
+                _runs.end_if_done(tx, num, self._now())
+            return opened
+
+    def prune(self, before: datetime) -> int:
+        """See :meth:`Ledger.prune`."""
+        with self._database.write() as tx:
+            return _runs.prune(tx, to_micros(before, "before"))
+
+    # Steps
+
+    def claim(self, run: str | None, lease: float) -> Claim | None:
+        """See :meth:`Ledger.claim`."""
+        now = self._now()
+        with self._database.write() as tx:
+            for chosen in _runs.due(tx, now, 1) if run is None else [_runs.find(tx, run)]:
+                if chosen.open:
+                    return _steps.claim(tx, chosen, now, lease)
+            return None
+
+    def finish(self, claim: Claim, done: Done, *, claim_next: float | None = None) -> Claim | None:
+        """See :meth:`Ledger.finish`."""
+        with self._database.write() as tx:
+            now = self._now()
+            run = _runs.find(tx, claim.run)
+            _steps.finish(tx, claim, done.result)
+            _state.put(tx, done.state)
+            _steps.add(tx, run.num, done.then)
+            if not run.open:
+                return None
+            following = None if claim_next is None else _steps.claim(tx, run, now, claim_next)
+            if following is None:
+                _runs.end_if_done(tx, run.num, now)
+            return following
+
+    def renew(self, claim: Claim, lease: float) -> Claim:
+        """See :meth:`Ledger.renew`."""
+        with self._database.write() as tx:
+            return _steps.renew(tx, claim, self._now(), lease)
+
+    def release(self, claim: Claim) -> None:
+        """See :meth:`Ledger.release`."""
+        with self._database.write() as tx:
+            _steps.release(tx, claim)
+
+    def fail(self, claim: Claim, error: str, retry_at: datetime | None) -> None:
+        """See :meth:`Ledger.fail`."""
+        ready_at = _steps.NOW if retry_at is None else max(_steps.NOW, to_micros(retry_at, "retry_at"))
+        with self._database.write() as tx:
+            _steps.fail(tx, claim, error, ready_at)
+            if retry_at is None:
+                _runs.end(tx, _runs.find(tx, claim.run).num, self._now(), "failed", error)
+
+    def signal(self, run: str, name: str, delivery_id: str, payload: JSON = None) -> bool:
+        """See :meth:`Ledger.signal`."""
+        text = encode(payload, "payload")
+        with self._database.write() as tx:
+            found = _runs.find(tx, run)
+            return found.open and _steps.deliver(tx, found.num, name, delivery_id, text)
+
+    def wake_at(self, run: str, key: str, time: datetime) -> bool:
+        """See :meth:`Ledger.wake_at`."""
+        with self._database.write() as tx:
+            return _steps.move(tx, _runs.find(tx, run).num, key, to_micros(time, "time"))
+
+    def result(self, run: str, key: str) -> JSON:
+        """See :meth:`Ledger.result`."""
+        with self._database.read() as tx:
+            text = _steps.result(tx, _runs.find(tx, run).num, key)
+        return None if text is None else decode(text)
+
+    def results(self, run: str, kind: str | None = None) -> Iterator[tuple[Step, JSON]]:
+        """See :meth:`Ledger.results`."""
+        for row in self._pages(run, kind, done=True):
+            yield _steps.read_step(row[1:7]), decode(row[7])
+
+    def unfinished(self, run: str) -> Iterator[tuple[Step, int]]:
+        """See :meth:`Ledger.unfinished`."""
+        for row in self._pages(run, None, done=False):
+            yield _steps.read_step(row[1:7]), row[8]
+
+    def _pages(self, run: str, kind: str | None, *, done: bool) -> Iterator[_steps.Row]:
+        after = 0
+        while True:
+            with self._database.read() as tx:
+                rows = _steps.page(tx, _runs.find(tx, run).num, after, _PAGE, kind=kind, done=done)
+            if not rows:
+                return
+            after = rows[-1][0]
+            yield from rows
+
+    # State
+
+    def state(self, space: str, key: str) -> JSON:
+        """See :meth:`Ledger.state`."""
+        with self._database.read() as tx:
+            text = _state.get(tx, space, key)
+        return None if text is None else decode(text)
+
+    def entries(self, space: str, prefix: str = "") -> Iterator[tuple[str, JSON]]:
+        """See :meth:`Ledger.entries`."""
+        last: str | None = None
+        while True:
+            with self._database.read() as tx:
+                start = prefix if last is None else last
+                rows = _state.page(tx, space, start, _PAGE, after=last is not None)
+            for last, text in rows:
+                if not last.startswith(prefix):
+                    return
+                yield last, decode(text)
+            if len(rows) < _PAGE:
+                return
+
+    def put(self, puts: Sequence[Put]) -> None:
+        """See :meth:`Ledger.put`."""
+        with self._database.write() as tx:
+            _state.put(tx, puts)
+
+    # What workers share
+
+    def take(self, limit: str, n: int, *, rate: float, burst: int) -> float:
+        """See :meth:`Ledger.take`."""
+        if n < 1 or rate <= 0 or burst < 1:
+            raise InvalidInputError(
+                f"take: n={n}, rate={rate} and burst={burst} must be above 0.",
+                hint="rate is tokens in a second, burst how many can be saved up.",
+            )
+        with self._database.write() as tx:
+            return _limits.take(tx, limit, n, self._now(), rate=rate, burst=burst)
+
+    def slot(self, name: str, limit: int, lease: float) -> int | None:
+        """See :meth:`Ledger.slot`."""
+        with self._database.write() as tx:
+            return _limits.slot(tx, name, limit, self._now(), lease)
+
+    def free_slot(self, name: str, fence: int) -> None:
+        """See :meth:`Ledger.free_slot`."""
+        with self._database.write() as tx:
+            _limits.free_slot(tx, name, fence)
+
+
+__all__ = ["SQLiteLedger"]

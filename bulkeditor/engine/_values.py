@@ -1,0 +1,71 @@
+"""How values stand in a store: JSON as text, times as whole microseconds since 1970."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from bulkeditor.errors import InvalidInputError
+from bulkeditor.models import JSON
+
+NEVER: Final = (1 << 63) - 1
+"""A time that does not come."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+# Decimals become text, digit for digit: money is never a JSON number in a store.
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def encode(value: object, what: str) -> str:
+    """A value as JSON text; equal values give equal text.
+
+    Args:
+        value: Plain data; Decimals become text.
+        what: What it is, for the error.
+
+    Raises:
+        InvalidInputError: It is no plain data.
+    """
+    try:
+        return _encoder.encode(value).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(
+            f"{what} cannot be kept as JSON ({error}).",
+            hint="Use plain data: texts, numbers, booleans, None, lists and dicts with text keys.",
+        ) from None
+
+
+def decode(text: str) -> JSON:
+    """Plain data from JSON text; numbers with a fraction are Decimals."""
+    value: JSON = _decoder.decode(text)
+    return value
+
+
+def to_micros(time: datetime, what: str) -> int:
+    """Microseconds since 1970.
+
+    Args:
+        time: An aware time.
+        what: What it is, for the error.
+
+    Raises:
+        InvalidInputError: It has no time zone.
+    """
+    if time.tzinfo is None:
+        raise InvalidInputError(
+            f"{what} has no time zone.", hint="Give an aware datetime, for example one with tzinfo=UTC."
+        )
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The time, aware, in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+__all__ = ["NEVER", "decode", "encode", "from_micros", "to_micros"]
