@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import accumulate
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import attrs
 
-from bulkeditor.api._compare import differences
-from bulkeditor.api._lookup import find
+from bulkeditor.api._lookup import Found, find
 from bulkeditor.api._outcomes import OutcomeStatus
 from bulkeditor.api._replies import RowReply, rows_of
 from bulkeditor.api._request import build, lost
@@ -34,21 +33,46 @@ _TOO_LARGE: Final = 413
 _NOT_THE_ROWS: Final = frozenset({"route_not_found", "method_not_allowed", "invalid_json"})
 
 
+Reader: TypeAlias = Callable[[Sequence[str], Collection[str]], Exchange[Found]]
+"""Reads products by id: the ids, and the fields to load."""
+
+
+def by_id(ids: Sequence[str], fields: Collection[str]) -> Exchange[Found]:
+    """Read products wherever they are listed."""
+    return find("id", ids, fields=fields)
+
+
 class BatchSender:
     """Sends batches, and remembers what concerns all of them.
 
     Args:
         policy: Bounds how often a lost batch is sent again after reading.
+        read: Reads back what became of rows.
+        key: Idempotency key for a body and the number of its attempt, where it has to be the same after a
+            crash; None = a new one each.
+        atomic: Ask the server to write all rows of a batch or none; such a batch is never divided.
     """
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        read: Reader = by_id,
+        key: Callable[[bytes, int], str] | None = None,
+        atomic: bool = False,
+    ) -> None:
         self.silent: set[Row] = set()
         """Rows that a successful reply did not mention."""
         self.fatal: BulkEditorError | None = None
         """The first failure that has nothing to do with rows."""
+        self.unread: BulkEditorError | None = None
+        """Why a lost batch could not be read back."""
         self.answered = False
         """Whether any request may have written something, or was answered row by row."""
         self._policy = policy
+        self._read = read
+        self._key = key
+        self._atomic = atomic
 
     def send(self, rows: Sequence[Row], attempt: int = 1) -> Exchange[None]:
         """Send rows until each has an outcome, or is known to be in doubt (``silent``).
@@ -61,7 +85,9 @@ class BatchSender:
             _end(rows, "skipped", self._stopped, "It was not sent, because another request was refused")
             return
         try:
-            response = yield build("products.update", content=_body(rows))
+            body = self._body(rows)
+            key = None if self._key is None else self._key(body, attempt)
+            response = yield build("products.update", content=body, key=key)
             replies = rows_of(response)
         except BulkEditorError as error:
             failure = error
@@ -77,6 +103,24 @@ class BatchSender:
         if again:
             yield Sleep(self._policy.bound(attempt))
             yield from self.send(again, attempt + 1)
+
+    def send_again(self, rows: Sequence[Row]) -> Exchange[None]:
+        """Send rows that may have been sent before a crash: only what is still as it was.
+
+        Args:
+            rows: The batch.
+
+        Raises:
+            BulkEditorError: They could not be read; nothing was sent.
+        """
+        left = yield from self._unsettled(rows)
+        self.answered = True
+        if left:
+            yield from self.send(left)
+
+    def _body(self, rows: Sequence[Row]) -> bytes:
+        end = b'],"atomic":true}' if self._atomic else b"]}"
+        return b'{"products":[' + b",".join(row.content for row in rows) + end
 
     @property
     def _stopped(self) -> BulkEditorError | None:
@@ -110,7 +154,12 @@ class BatchSender:
             return
         self.answered = True
         named = _rows_named(rows, cast("APIError", failure))
-        if named and len(named) < len(rows):
+        if self._atomic:
+            for row in rows:
+                if row in named or not named:
+                    _fail(row, named.get(row) or (_as_error(cast("APIError", failure)),))
+            _end([row for row in rows if row.open], "skipped", failure, "It was not written")
+        elif named and len(named) < len(rows):
             for row, errors in named.items():
                 _fail(row, errors)
             yield from self.send([row for row in rows if row not in named])
@@ -125,25 +174,16 @@ class BatchSender:
 
     def _settle(self, rows: Sequence[Row], failure: BulkEditorError, attempt: int) -> Exchange[Sequence[Row]]:
         """Read the rows of a lost batch; what is left is to be sent again."""
-        fields = {name for row in rows for name in row.wanted}
         try:
-            found = yield from find("id", [cast("str", row.id) for row in rows], fields=fields)
+            again = yield from self._unsettled(rows)
         except BulkEditorError as error:
+            self.unread = error
             reason = (
                 f"It was sent, no answer came ({failure.message}); reading it back failed ({error.message})"
             )
             for row in rows:
                 row.end("unknown", code="answer_lost", message=reason)
             return ()
-        again: list[Row] = []
-        for row in rows:
-            products = found.rows[cast("str", row.id)]
-            if products and not differences(row.wanted, products[0]):
-                row.end("updated", verified=True)
-            elif not products and row.id not in found.uncertain:
-                row.end("failed", code="unknown_id", message=f"No product has the id {row.id!r}.")
-            else:
-                again.append(row)
         if not again or may_repeat(failure, self._policy, attempt):
             return again
         if finished(failure):
@@ -155,9 +195,79 @@ class BatchSender:
             )
         return ()
 
+    def _unsettled(self, rows: Sequence[Row]) -> Exchange[list[Row]]:
+        """Read rows that may have been written; those that were not, as far as can be seen, are left over."""
+        fields = {name for row in rows for name in row.wanted}
+        found = yield from self._read([cast("str", row.id) for row in rows], fields)
+        again: list[Row] = []
+        for row in rows:
+            products = found.rows[cast("str", row.id)]
+            row.held = products[0] if products else None
+            if row.held is not None and not row.differences(row.held):
+                row.end("updated", verified=True)
+            elif row.held is not None and row.overtaken(row.held):
+                message = "It was sent, no answer came, and the product holds what somebody else wrote"
+                row.end("unknown", code="overtaken", message=message)
+            elif row.held is None and row.id not in found.uncertain:
+                row.end("failed", code="unknown_id", message=f"No product has the id {row.id!r}.")
+            else:
+                again.append(row)
+        return again
 
-def _body(rows: Sequence[Row]) -> bytes:
-    return b'{"products":[' + b",".join(row.content for row in rows) + b"]}"
+    # Answers that leave doubt
+
+    def confirm(self, rows: Iterable[Row]) -> Exchange[None]:
+        """Read what no reply has settled, once, and compare.
+
+        Args:
+            rows: Rows that were sent.
+        """
+        doubtful = [row for row in rows if row in self.silent or (row.verify and _done(row))]
+        if not doubtful:
+            return
+        fields = {name for row in doubtful for name in row.wanted}
+        try:
+            found = yield from self._read([cast("str", row.id) for row in doubtful], fields)
+        except (APIError, TransportError) as error:
+            self.unread = error
+            _unread(doubtful, error)
+            return
+        for row in doubtful:
+            _judge(row, found)
+
+
+def _done(row: Row) -> bool:
+    return row.outcome is not None and row.outcome.ok and not row.outcome.verified
+
+
+def _unread(rows: Iterable[Row], error: BulkEditorError) -> None:
+    for row in rows:
+        if row.outcome is None:
+            message = (
+                f"It was sent, the reply does not mention it, and reading it back failed: {error.message}"
+            )
+            row.end("unknown", code="not_read_back", message=message)
+
+
+def _judge(row: Row, found: Found) -> None:
+    """Set the outcome of a sent row by what the server holds."""
+    products = found.rows[cast("str", row.id)]
+    replied = row.outcome.status if row.outcome is not None else None
+    if not products:
+        if row.id in found.uncertain:
+            if replied is None:
+                message = "It was sent, and could not be found in a list that changes while it is read."
+                row.end("unknown", code="not_read_back", message=message)
+            return
+        row.end("failed", code="unknown_id", message=f"No product has the id {row.id!r}.")
+        return
+    row.held = products[0]
+    errors = row.differences(row.held)
+    if errors:
+        message = f"The server took it and did not apply it: {'; '.join(map(str, errors))}"
+        row.end("failed", code="not_applied", message=message, errors=errors)
+    else:
+        row.end("unchanged" if replied == "unchanged" else "updated", verified=True)
 
 
 def _about_rows(failure: BulkEditorError) -> bool:
@@ -204,4 +314,4 @@ def _end(rows: Sequence[Row], status: OutcomeStatus, failure: BulkEditorError, w
         row.end(status, code=code or fallback, message=f"{what}: {failure.message}")
 
 
-__all__ = ["BatchSender"]
+__all__ = ["BatchSender", "Reader", "by_id"]

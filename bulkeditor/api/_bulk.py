@@ -17,7 +17,6 @@ from bulkeditor.api._compare import differences
 from bulkeditor.api._lookup import By, Found, find
 from bulkeditor.api._outcomes import RowOutcome
 from bulkeditor.api._rows import Given, Row, read_rows
-from bulkeditor.errors import APIError, BulkEditorError, TransportError
 from bulkeditor.http import Exchange, RetryPolicy
 from bulkeditor.models import Product
 
@@ -138,17 +137,7 @@ class BulkUpdate:
         sender = self._sender
         if sender.fatal is not None and not sender.answered:
             raise sender.fatal
-        doubtful = [row for row in self._rows if row in sender.silent or (row.verify and _done(row))]
-        if not doubtful:
-            return
-        fields = {name for row in doubtful for name in row.wanted}
-        try:
-            found = yield from find("id", [cast("str", row.id) for row in doubtful], fields=fields)
-        except (APIError, TransportError) as error:
-            _unread(doubtful, error)
-            return
-        for row in doubtful:
-            judge(row, found)
+        yield from sender.confirm(self._rows)
 
     def outcomes(self) -> tuple[RowOutcome, ...]:
         """Exactly one outcome for each row, in the order given."""
@@ -156,39 +145,6 @@ class BulkUpdate:
             if row.outcome is None:
                 row.end("skipped", code="not_sent", message="It was not sent.")
         return tuple(row.outcome for row in self._rows if row.outcome is not None)
-
-
-def _done(row: Row) -> bool:
-    return row.outcome is not None and row.outcome.ok and not row.outcome.verified
-
-
-def _unread(rows: Iterable[Row], error: BulkEditorError) -> None:
-    for row in rows:
-        if row.outcome is None:
-            message = (
-                f"It was sent, the reply does not mention it, and reading it back failed: {error.message}"
-            )
-            row.end("unknown", code="not_read_back", message=message)
-
-
-def judge(row: Row, found: Found) -> None:
-    """Set the outcome of a sent row by what the server holds."""
-    products = found.rows[cast("str", row.id)]
-    replied = row.outcome.status if row.outcome is not None else None
-    if not products:
-        if row.id in found.uncertain:
-            if replied is None:
-                message = "It was sent, and could not be found in a list that changes while it is read."
-                row.end("unknown", code="not_read_back", message=message)
-            return
-        row.end("failed", code="unknown_id", message=f"No product has the id {row.id!r}.")
-        return
-    errors = differences(row.wanted, products[0])
-    if errors:
-        message = f"The server took it and did not apply it: {'; '.join(map(str, errors))}"
-        row.end("failed", code="not_applied", message=message, errors=errors)
-    else:
-        row.end("unchanged" if replied == "unchanged" else "updated", verified=True)
 
 
 def split(
@@ -227,4 +183,4 @@ def update(
     return work.outcomes()
 
 
-__all__ = ["MAX_BYTES", "MAX_ROWS", "BulkUpdate", "judge", "split", "update"]
+__all__ = ["MAX_BYTES", "MAX_ROWS", "BulkUpdate", "split", "update"]

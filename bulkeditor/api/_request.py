@@ -40,6 +40,7 @@ def build(
     params: Iterable[tuple[str, str]] = (),
     body: object = None,
     content: bytes | None = None,
+    key: str | None = None,
 ) -> Request:
     """One request of an operation; a write gets its idempotency key here, once.
 
@@ -49,6 +50,7 @@ def build(
         params: Query parameters, in order.
         body: What is sent as JSON.
         content: The body when it is encoded already.
+        key: The idempotency key of a write that can be told again after a crash; None = a new one.
 
     Returns:
         The request, its body frozen.
@@ -67,7 +69,7 @@ def build(
         write=operation.write,
         # A repeated DELETE is answered with 404, which would read as a failure: the flow repeats it itself.
         idempotent=operation.idempotent and not operation.write,
-        idempotency_key=mint_key() if operation.write else None,
+        idempotency_key=(key or mint_key()) if operation.write else None,
     )
 
 

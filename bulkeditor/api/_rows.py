@@ -8,9 +8,10 @@ from typing import Final, cast
 import attrs
 
 from bulkeditor.api._check import check_update
+from bulkeditor.api._compare import differences
 from bulkeditor.api._outcomes import OutcomeStatus, RowOutcome
 from bulkeditor.errors import FieldError, InvalidInputError
-from bulkeditor.models import UNSET, ProductUpdate, encode, structure
+from bulkeditor.models import UNSET, Product, ProductUpdate, encode, structure
 
 Given = ProductUpdate | Mapping[str, object]
 
@@ -31,6 +32,7 @@ class Row:
         clears: Whether the custom fields are to be emptied: merging an empty object in would change nothing.
         outcome: What became of it.
         verify: Whether the product must be read afterwards whatever the reply says.
+        held: The product as it was read last, after the row had been sent.
     """
 
     index: int
@@ -42,6 +44,15 @@ class Row:
     clears: bool = False
     outcome: RowOutcome | None = None
     verify: bool = False
+    held: Product | None = None
+
+    def differences(self, product: Product) -> list[FieldError]:
+        """Where a product is not as the row wants it; empty when it is."""
+        return differences(self.wanted, product)
+
+    def overtaken(self, product: Product) -> bool:  # noqa: ARG002 - for rows that know what they saw
+        """Whether somebody else has changed the product since, so that it must not be sent again."""
+        return False
 
     def end(
         self,

@@ -1,0 +1,96 @@
+"""Values of product fields: read from a product, compared exactly, kept as text without losing a digit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final, cast
+
+import msgspec
+
+from bulkeditor.api._compare import same
+from bulkeditor.models import JSON, UNSET, Product
+from bulkeditor.models import encode as to_json
+from bulkeditor.plans._rows import PRICES, Value
+
+CUSTOM: Final = "custom_fields"
+
+_EMPTY: Final[Mapping[str, JSON]] = MappingProxyType({"tags": [], CUSTOM: {}, "options": {}})
+_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
+# Keys of objects in order: in JSON their order means nothing.
+_comparable: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+
+
+def column_of(field: str) -> str:
+    """The field of a product that holds a row's value: ``custom_fields.season`` stands in ``custom_fields``."""
+    return field.partition(".")[0]
+
+
+def entry_of(field: str) -> str | None:
+    """The entry that a row is about; None for a whole column."""
+    _, dot, entry = field.partition(".")
+    return entry if dot else None
+
+
+def column_value(product: Product, column: str) -> JSON:
+    """A whole column as it was read; what the server left out is empty."""
+    value: JSON = getattr(product, column, None)
+    return _EMPTY.get(column) if value is None else value
+
+
+def value_in(columns: Mapping[str, JSON], field: str) -> Value:
+    """What columns hold in a field; UNSET where there is no such entry."""
+    value, entry = columns[column_of(field)], entry_of(field)
+    if entry is None:
+        return value
+    return cast("Mapping[str, JSON]", value or {}).get(entry, UNSET)
+
+
+def identical(field: str, one: Value, other: Value) -> bool:
+    """Whether two values are the same to the last sign: the order of tags counts, null is not absent.
+
+    Amounts of money are equal as numbers: 25 is 25.00.
+    """
+    if one is UNSET or other is UNSET:
+        return one is other
+    if field in PRICES:
+        return one == other
+    return _comparable.encode(one) == _comparable.encode(other)
+
+
+def alike(field: str, wanted: Value, held: Value) -> bool:
+    """Whether a server holds what it was sent, in whatever order or form it keeps tags and numbers."""
+    if wanted is UNSET or held is UNSET:
+        return wanted is held
+    return same(field, wanted, held)
+
+
+def freeze(value: Value) -> str | None:
+    """A value as exact JSON text; None for UNSET.
+
+    Raises:
+        InvalidInputError: JSON cannot hold it.
+    """
+    return None if value is UNSET else to_json(value).decode()
+
+
+def thaw(field: str, text: str | None) -> Value:
+    """The value of a field from its JSON text; money is Decimal."""
+    if text is None:
+        return UNSET
+    value: JSON = _decoder.decode(text)
+    return Decimal(value) if field in PRICES and isinstance(value, int) else value
+
+
+__all__ = [
+    "CUSTOM",
+    "alike",
+    "column_of",
+    "column_value",
+    "entry_of",
+    "freeze",
+    "identical",
+    "thaw",
+    "value_in",
+]
