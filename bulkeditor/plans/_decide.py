@@ -76,7 +76,7 @@ class Write:
             if row.after is UNSET:
                 entries.pop(entry, None)
             else:
-                entries[entry] = cast("JSON", row.after)
+                entries[entry] = row.after
         return values
 
     def _entries(self, column: str) -> Mapping[str, JSON]:

@@ -23,7 +23,7 @@ _comparable: Final = msgspec.json.Encoder(decimal_format="number", order="determ
 
 
 def column_of(field: str) -> str:
-    """The field of a product that holds a row's value: ``custom_fields.season`` stands in ``custom_fields``."""
+    """The product's field that a row is about: ``custom_fields.season`` stands in ``custom_fields``."""
     return field.partition(".")[0]
 
 

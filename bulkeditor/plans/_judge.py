@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias, cast
 
 import attrs
@@ -270,9 +270,7 @@ def _named(write: Write, errors: tuple[FieldError, ...]) -> Mapping[int, FieldEr
     """The rows that a refusal is about; none when a problem is about no row of the plan."""
     named: dict[int, FieldError] = {}
     for error in errors:
-        field = error.field or ""
-        rows = _rows(write, lambda name, field=field: name == field)
-        rows = rows or _rows(write, lambda name, field=field: column_of(name) == _COLUMN.split(field)[0])
+        rows = _rows_of(write, error.field or "")
         if not rows:
             return {}
         for number in rows:
@@ -280,8 +278,11 @@ def _named(write: Write, errors: tuple[FieldError, ...]) -> Mapping[int, FieldEr
     return named
 
 
-def _rows(write: Write, means: Callable[[str], bool]) -> list[int]:
-    return [item.number for item in write.rows if means(item.row.field)]
+def _rows_of(write: Write, field: str) -> list[int]:
+    """The rows that a field of the server's means: that very entry, or all in its column."""
+    exact = [item.number for item in write.rows if item.row.field == field]
+    column = _COLUMN.split(field)[0]
+    return exact or [item.number for item in write.rows if column_of(item.row.field) == column]
 
 
 __all__ = ["CHANGED", "Again", "Sending", "Verdict", "judge"]
