@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         advance,
     )
     from bulkeditor.engine._async_worker import AsyncWorker
-    from bulkeditor.engine._context import idempotency_key, own_space
+    from bulkeditor.engine._context import NEW, idempotency_key, own_space
     from bulkeditor.engine._failure import StepPolicy
     from bulkeditor.engine._sqlite import SQLiteLedger
     from bulkeditor.engine._tick import Schedule, tick
@@ -59,7 +59,7 @@ _HOMES = {
         "advance",
     ),
     "_async_worker": ("AsyncWorker",),
-    "_context": ("idempotency_key", "own_space"),
+    "_context": ("NEW", "idempotency_key", "own_space"),
     "_failure": ("StepPolicy",),
     "_sqlite": ("SQLiteLedger",),
     "_tick": ("Schedule", "tick"),
@@ -95,6 +95,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "ANY",
+    "NEW",
     "AsyncWorker",
     "Attempt",
     "Cancelled",

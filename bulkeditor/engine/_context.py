@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Final
 
-from bulkeditor.engine._types import Claim, Ledger, Step
+import attrs
+
+from bulkeditor.engine._types import Claim, Ledger, Put, Step
 from bulkeditor.engine._values import encode
 from bulkeditor.models import JSON
 
@@ -23,9 +26,26 @@ def idempotency_key(run: str, step: Step, part: str = "") -> str:
     return digest.hexdigest()[:40]
 
 
+NEW: Final = "new"
+"""The run that is being started, which has no id yet: in the spaces of the state that it starts with."""
+
+
 def own_space(run: str, name: str) -> str:
-    """A space that belongs to one run alone; it is forgotten with it."""
+    """A space that belongs to one run alone; it is forgotten with it.
+
+    Args:
+        run: The run's id; :data:`NEW` in the state that a run is started with.
+        name: Tells the run's spaces apart.
+    """
     return f"run/{run}/{name}"
+
+
+def owned(state: Iterable[Put], run: str) -> Iterator[Put]:
+    """The state that a run is started with, once the run has an id."""
+    new = own_space(NEW, "")
+    for put in state:
+        own = put.space.startswith(new)
+        yield attrs.evolve(put, space=own_space(run, put.space.removeprefix(new))) if own else put
 
 
 class StepContext:
@@ -94,4 +114,4 @@ class StepContext:
         return idempotency_key(self.run, self._claim.step, part)
 
 
-__all__ = ["StepContext", "idempotency_key", "own_space"]
+__all__ = ["NEW", "StepContext", "idempotency_key", "own_space", "owned"]

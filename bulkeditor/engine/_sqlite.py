@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from bulkeditor.engine import _limits, _runs, _state, _steps
+from bulkeditor.engine._context import owned
 from bulkeditor.engine._database import MEMORY, Database
 from bulkeditor.engine._types import Claim, Done, Put, RunRow, RunStatus, Step, Workflow
 from bulkeditor.engine._values import NEVER, decode, encode, from_micros, to_micros
@@ -101,12 +102,18 @@ class SQLiteLedger:
             known = _runs.id_of(tx, key)
             if known is not None:
                 return known
-            _state.put(tx, state)
-            return self._begin(tx, (key, workflow.name, workflow.version, given, traceparent), first)
+            return self._begin(tx, (key, workflow.name, workflow.version, given, traceparent), first, state)
 
-    def _begin(self, tx: sqlite3.Connection, values: tuple[object, ...], first: Sequence[Step]) -> str:
+    def _begin(
+        self,
+        tx: sqlite3.Connection,
+        values: tuple[object, ...],
+        first: Sequence[Step],
+        state: Sequence[Put] = (),
+    ) -> str:
         now = self._now()
         run = f"run_{secrets.token_hex(10)}"
+        _state.put(tx, owned(state, run))
         num = _runs.start(tx, (run, now, *values))
         _steps.add(tx, num, first)
         _runs.end_if_done(tx, num, now)

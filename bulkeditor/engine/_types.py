@@ -248,6 +248,13 @@ class Ledger(Protocol):
     ) -> str:
         """Begin a run with its first steps and some state; an existing key begins nothing.
 
+        Args:
+            key: Unique.
+            workflow: What the run is.
+            input: What it is started with: plain data.
+            state: Entries that are made with it; those of its own stand in ``own_space(NEW, name)``.
+            traceparent: The W3C trace context.
+
         Returns:
             The run's id, new or old.
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from bulkeditor.engine import Done, Put, Step
+from bulkeditor.engine import NEW, Done, Put, Step, own_space
 from bulkeditor.errors import LeaseLostError, RunNotFoundError, StateChangedError
 
 
@@ -87,6 +87,17 @@ class TestSteps:
         assert following.step.key == "b"
         assert ledger.result(run, "a") == {"price": "10.50"}
         assert ledger.state("s", "k") == [1]
+
+    def test_a_run_begins_with_its_state_or_not_at_all(self, ledger):
+        own = Put(space=own_space(NEW, "rows"), key="k", value=1)
+        shared = Put(space="shared", key="k", value=2, expect=None)
+        run = ledger.start_run("one", Given(step("a")), state=[own, shared])
+        assert ledger.state(own_space(run, "rows"), "k") == 1
+        assert ledger.state("shared", "k") == 2
+        with pytest.raises(StateChangedError):
+            ledger.start_run("two", Given(step("a")), state=[own, shared])
+        assert ledger.find("two") is None
+        assert ledger.start_run("one", Given(), state=[shared]) == run
 
     def test_state_that_moved_commits_nothing_of_the_step(self, ledger):
         run = begin(ledger, step("a"))
