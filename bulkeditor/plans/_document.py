@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from os import PathLike
 from types import MappingProxyType
 from typing import Final
 
 import attrs
 
-from bulkeditor.errors import FieldError, GuardError
+from bulkeditor.errors import FieldError, GuardError, PlanError
 from bulkeditor.plans._guard import Violation
 from bulkeditor.plans._rows import PlanRow, SkippedRow
 
@@ -83,6 +84,49 @@ class PlanDocument:
     def problems(self) -> tuple[PlanRow, ...]:
         """Rows that the server is expected to refuse."""
         return tuple(row for row in self.rows if row.problem is not None)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the plan to a file: JSON with a checksum, exact amounts; whole or not at all.
+
+        Args:
+            path: The file, such as ``sale.plan.json``; one that is there is replaced.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        from bulkeditor.plans._file import write_plan  # noqa: PLC0415 - it stands above this module
+
+        write_plan(self, path)
+
+    @staticmethod
+    def load(path: str | PathLike[str]) -> PlanDocument:
+        """Read a plan that was saved; ``shop.load_plan(path)`` gives one that can be applied.
+
+        Args:
+            path: The file.
+
+        Raises:
+            PlanFileError: It is no plan, was edited or cut off, or was written by a newer version.
+            OSError: It cannot be read.
+        """
+        from bulkeditor.plans._file import read_plan  # noqa: PLC0415 - it stands above this module
+
+        return read_plan(path)
+
+    def check_shop(self, shop: str) -> None:
+        """Do nothing when the plan belongs to this shop.
+
+        Args:
+            shop: The shop's address.
+
+        Raises:
+            PlanError: It was made for another one.
+        """
+        if shop != self.shop:
+            raise PlanError(
+                f"The plan {self.id} was made for {self.shop}, not for {shop}.",
+                hint="Make a plan of this shop; or load it with any_shop=True when both are the same shop.",
+            )
 
     def raise_for_violations(self) -> None:
         """Do nothing when every guard is kept.

@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
+
+import attrs
 
 from bulkeditor._secret import Secret
 from bulkeditor.client._sync._core import Core
@@ -179,6 +182,29 @@ class BulkEditor:
             filter=filter, updates=updates, guards=guards, all_products=all_products, currency=currency
         )
         return build_plan(self._core, planner, title=title)
+
+    def load_plan(self, path: str | PathLike[str], *, any_shop: bool = False) -> Plan:
+        """Read a plan that was saved with ``plan.save(path)``.
+
+        Args:
+            path: The file.
+            any_shop: Take a plan that was made under another address, which then becomes this shop's: its
+                products must have the same ids here.
+
+        Raises:
+            PlanFileError: It is no plan, was edited or cut off, or was written by a newer version.
+            PlanError: It was made for another shop.
+            OSError: It cannot be read.
+        """
+        from bulkeditor.client._sync._plan import Plan  # noqa: PLC0415 - loaded when used
+        from bulkeditor.plans import PlanDocument  # noqa: PLC0415 - loaded when used
+
+        document = PlanDocument.load(path)
+        shop = self._core.session.config.base_url
+        if any_shop:
+            document = attrs.evolve(document, shop=shop)
+        document.check_shop(shop)
+        return Plan.of(self._core, document)
 
     @classmethod
     def sandbox(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from bulkeditor._spreadsheet import unguard
 from bulkeditor.sandbox.catalog import _cells
 from bulkeditor.sandbox.catalog._columns import IMAGES, Layout
 from bulkeditor.sandbox.catalog._options import read_options
@@ -38,7 +39,7 @@ class Reading:
 
     def text(self, field: str, *, code: bool = False) -> str:
         """A text, without a spreadsheet's apostrophe."""
-        return _cells.unguard(cell(self._cells, self._layout.fields, field), code=code)
+        return unguard(cell(self._cells, self._layout.fields, field), code=code)
 
     def _read(self, field: str, parse: Callable[[str, str], tuple[object, Remark | None]]) -> object:
         found = cell(self._cells, self._layout.fields, field)
@@ -97,7 +98,7 @@ class Reading:
         extra: dict[str, JSON] = {}
         for column in self._layout.extras:
             found = self._cells[column.index]
-            if found.strip() and (text := _cells.unguard(found)):
+            if found.strip() and (text := unguard(found)):
                 extra[column.key] = text
         # Kept only where it says something: "active" and published go together.
         published = self._published()
@@ -122,7 +123,7 @@ class Reading:
 def _decoded(found: str, column: str) -> JSON:
     try:
         # Text as it is in the cell: JSON never begins with an apostrophe of its own.
-        return cast("JSON", msgspec.json.Decoder(float_hook=_cells.exact).decode(_cells.unguard(found)))
+        return cast("JSON", msgspec.json.Decoder(float_hook=_cells.exact).decode(unguard(found)))
     except (msgspec.DecodeError, RecursionError, ArithmeticError) as error:
         raise Refused([Remark("bad_json", f"this is no JSON: {error}", column, found)]) from error
 
@@ -162,7 +163,5 @@ def _is_header(cells: list[str], layout: Layout) -> bool:
 def image_of(cells: list[str], layout: Layout) -> dict[str, JSON]:
     """What an image-only row says."""
     return {
-        column.key: _cells.unguard(cells[column.index])
-        for column in layout.extras
-        if cells[column.index].strip()
+        column.key: unguard(cells[column.index]) for column in layout.extras if cells[column.index].strip()
     }

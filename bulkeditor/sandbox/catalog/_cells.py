@@ -1,4 +1,4 @@
-"""The content of single cells: prices, quantities, states, tags, and text that a spreadsheet would run."""
+"""The content of single cells: prices, quantities, states, tags."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from typing import Final, Literal
 
+from bulkeditor._spreadsheet import unguard
 from bulkeditor.sandbox.catalog._report import Refused, Remark
 
 DecimalMark = Literal[".", ","]
@@ -15,14 +16,6 @@ _WHOLE_DIGITS: Final = 15
 _DECIMALS: Final = 12
 # No number is longer; on longer text the patterns below would take quadratic time.
 _LONGEST: Final = 64
-
-# What spreadsheets run or eat; OWASP's list (https://owasp.org/www-community/attacks/CSV_Injection) with the
-# full-width signs, and text that is only white space, which would read as an empty cell.
-_RUNS: Final = r"(?:\s*\Z|\s*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - the full-width signs are meant
-_NEEDS_GUARD: Final = re.compile(r"'*" + _RUNS)
-_NEEDS_ESCAPE: Final = re.compile(r"'+" + _RUNS)
-_GUARDED_CODE: Final = re.compile(r"'+[0-9]")
-_FRAGILE_CODE: Final = re.compile(r"0[0-9]|[0-9]{12}")
 
 _PLAIN: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _CURRENCY: Final = re.compile(r"^(?:[$€£¥₹]|[A-Z]{3}\b)|(?:[$€£¥₹]|\b[A-Z]{3})$")
@@ -38,29 +31,6 @@ RUINED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,2}")
 _STATUSES: Final = ("active", "draft", "archived")
 TRUE_WORDS: Final = frozenset({"true", "yes", "1", "t", "y"})
 FALSE_WORDS: Final = frozenset({"false", "no", "0", "f", "n"})
-
-
-def guard(text: str, *, formulas: bool = True, code: bool = False, zeros: bool = False) -> str:
-    """Write a text so that a spreadsheet shows it, and :func:`unguard` gives it back.
-
-    Args:
-        text: The text; an empty one becomes a lone apostrophe, which says "empty on purpose".
-        formulas: Guard what a spreadsheet would run. Otherwise only what could be taken for a guard.
-        code: The text is a barcode or SKU, which are read without an apostrophe before a digit.
-        zeros: Guard also digits that a spreadsheet would shorten (Shopify does it with barcodes).
-    """
-    if (_NEEDS_GUARD if formulas or not text.strip() else _NEEDS_ESCAPE).match(text):
-        return "'" + text
-    if code and (_GUARDED_CODE.match(text) or (zeros and _FRAGILE_CODE.match(text))):
-        return "'" + text
-    return text
-
-
-def unguard(text: str, *, code: bool = False) -> str:
-    """Take the apostrophe off that :func:`guard`, Shopify or a spreadsheet put before a text."""
-    if text.startswith("'") and (_NEEDS_ESCAPE.match(text) or (code and _GUARDED_CODE.match(text))):
-        return text[1:]
-    return text
 
 
 def decimal_mark(text: str) -> DecimalMark | None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
+from bulkeditor._spreadsheet import unguard
 from bulkeditor.errors import InvalidInputError
-from bulkeditor.sandbox.catalog._cells import unguard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
+from bulkeditor._spreadsheet import unguard
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog import _cells
 from bulkeditor.sandbox.catalog._columns import OPTION, Extra, Layout, check_mapping, find_mapped, normal
@@ -177,9 +178,7 @@ class InventoryImport:
 
     def _found(self, cells: list[str], notes: list[Remark]) -> list[InventoryRow]:
         fields = self._layout.fields
-        texts = {
-            name: _cells.unguard(cells[fields[name]], code=name == "sku") for name in TEXTS if name in fields
-        }
+        texts = {name: unguard(cells[fields[name]], code=name == "sku") for name in TEXTS if name in fields}
         options, faults = read_options(self._layout, cells)
         if faults:
             raise Refused(faults)
@@ -291,7 +290,7 @@ def stock_by_sku(rows: Iterable[InventoryRow]) -> dict[str, dict[str, int]]:
 
 
 def _lay_out(header: Sequence[str], mapping: Mapping[str, str | Sequence[str]]) -> Layout:
-    layout = Layout([_cells.unguard(text.strip()) for text in header])
+    layout = Layout([unguard(text.strip()) for text in header])
     known = {normal(re.sub(r"\(.*\)", "", names[1] or names[0])): key for key, names in HEADERS.items()}
     known |= {"variantsku": "sku", "binname": "bin_name", "onhandnew": "on_hand_new", "urlhandle": "handle"}
     known["onhand"] = "on_hand"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from bulkeditor.sandbox.catalog._cells import guard, unguard
+from bulkeditor._spreadsheet import guard, unguard
 from bulkeditor.sandbox.catalog._report import Remark
 
 if TYPE_CHECKING:

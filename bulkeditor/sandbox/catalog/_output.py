@@ -1,58 +1,24 @@
-"""Writing files whole or not at all, and rows twice over without holding them."""
+"""Tables as files, and rows twice over without holding them."""
 
 from __future__ import annotations
 
 import csv
-import gzip
 import os
 import tempfile
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from bulkeditor._files import Writable, written_whole
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog._rows import CatalogRow
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     Rows: TypeAlias = Iterable[CatalogRow | Mapping[str, object]]
 
 _MEMORY: Final = 1 << 20
-
-
-class Writable(Protocol):
-    """What bytes are written to."""
-
-    def write(self, data: bytes, /) -> int:
-        """Write all of it."""
-        ...
-
-
-@contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Generator[Writable, None, None]:
-    """Open a file for writing that takes its name only when it is complete; ``.gz`` compresses."""
-    target = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    scratch = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if target.suffix == ".gz":
-                # No name and no time in it: the same rows make the same file.
-                with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as compressed:
-                    yield compressed
-            else:
-                yield file
-        # mkstemp makes files that only their owner reads; a catalog is as public as its folder allows.
-        mask = os.umask(0)
-        os.umask(mask)
-        scratch.chmod(0o666 & ~mask)
-        scratch.replace(target)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
 
 
 def catalog_rows(rows: Rows) -> Iterator[CatalogRow]:

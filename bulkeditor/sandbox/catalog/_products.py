@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from bulkeditor._spreadsheet import unguard
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.sandbox.catalog import _cells
 from bulkeditor.sandbox.catalog._cellrow import Reading, cell, classify, image_of, padded
@@ -53,11 +54,11 @@ class _Scan:
 
     def row(self, number: int, cells: list[str], layout: Layout, *, sold: bool) -> None:
         """Remember what other rows need to know of this one."""
-        handle = _cells.unguard(cell(cells, layout.fields, "handle"))
+        handle = unguard(cell(cells, layout.fields, "handle"))
         if sold:
             self.handles[handle] = number
         if (sku := cell(cells, layout.fields, "sku")).strip():
-            self.skus.add(_cells.unguard(sku, code=True))
+            self.skus.add(unguard(sku, code=True))
         if not handle.strip() or handle in self.titled:
             return
         if cell(cells, layout.fields, "title").strip():
@@ -134,7 +135,7 @@ class ProductReader:
                 cells = padded(record.cells, self.layout)
                 kind = classify(cells, self.layout)
                 if kind == "image":
-                    scan.image(_cells.unguard(cell(cells, self.layout.fields, "handle")), cells, self.layout)
+                    scan.image(unguard(cell(cells, self.layout.fields, "handle")), cells, self.layout)
                 elif kind in {"product", "unpriced"}:
                     scan.row(number, cells, self.layout, sold=kind == "product")
                     marks.update(
@@ -173,7 +174,7 @@ class _Assembly:
             return None
         cells = padded(record.cells, self._layout)
         kind = classify(cells, self._layout)
-        handle = _cells.unguard(cell(cells, self._layout.fields, "handle"))
+        handle = unguard(cell(cells, self._layout.fields, "handle"))
         if kind in {"product", "unpriced"}:
             cells = self._inherit(handle, cells)
         if kind != "product":

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from bulkeditor.sandbox.catalog._cells import guard, join_tags
+from bulkeditor._files import written_whole
+from bulkeditor._spreadsheet import guard
+from bulkeditor.sandbox.catalog._cells import join_tags
 from bulkeditor.sandbox.catalog._columns import (
     FIELDS,
     IMAGES,
@@ -18,7 +20,7 @@ from bulkeditor.sandbox.catalog._columns import (
     is_product_wide,
 )
 from bulkeditor.sandbox.catalog._options import option_cells
-from bulkeditor.sandbox.catalog._output import Spool, catalog_rows, unwritable, write_table, written_whole
+from bulkeditor.sandbox.catalog._output import Spool, catalog_rows, unwritable, write_table
 
 if TYPE_CHECKING:
     import os

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import attrs
 
-from bulkeditor.sandbox.catalog import _cells
+from bulkeditor._spreadsheet import guard
 from bulkeditor.sandbox.catalog._inventory import HEADERS, NOT_STOCKED, TEXTS, InventoryRow
 from bulkeditor.sandbox.catalog._options import option_cells
 from bulkeditor.sandbox.catalog._output import Spool, unwritable, write_table
@@ -60,7 +60,7 @@ def write_inventory_csv(
                 raise unwritable(who, error) from error
             count += 1
         columns = _columns(list(spool.columns), dialect)
-        header = [_cells.guard(name, formulas=formula_guard) for _, name in columns]
+        header = [guard(name, formulas=formula_guard) for _, name in columns]
         table = ([cells.get(key, "") for key, _ in columns] for cells in spool.records())
         write_table(path, header, table, delimiter=delimiter, bom=bom)
     finally:
@@ -114,11 +114,7 @@ def _wide(rows: Iterable[InventoryRow]) -> Iterator[list[InventoryRow]]:
 def _cells_of(row: InventoryRow | list[InventoryRow], *, formulas: bool) -> dict[str, str]:
     first = row[0] if isinstance(row, list) else row
     texts: dict[str, str | None] = {name: cast("str | None", getattr(first, name)) for name in TEXTS}
-    cells = {
-        name: _cells.guard(text, formulas=formulas, code=name == "sku")
-        for name, text in texts.items()
-        if text
-    }
+    cells = {name: guard(text, formulas=formulas, code=name == "sku") for name, text in texts.items() if text}
     for number, (name, value) in enumerate(option_cells(first.options, formulas=formulas), start=1):
         cells |= {f"option{number}_name": name, f"option{number}_value": value}
     if isinstance(row, list):
