@@ -91,6 +91,7 @@ def _operations() -> Mapping[str, Operation]:
         ("webhooks.update", "PATCH", "/api/v1/webhooks/{webhook_id}", "admin:all", True),
         ("webhooks.delete", "DELETE", "/api/v1/webhooks/{webhook_id}", "admin:all", True),
         ("webhooks.rotate_secret", "POST", "/api/v1/webhooks/{webhook_id}/rotate-secret", "admin:all", True),
+        ("webhooks.test", "POST", "/api/v1/webhooks/{webhook_id}/test", "admin:all", True),
         ("webhooks.deliveries", "GET", "/api/v1/webhooks/{webhook_id}/deliveries", "admin:all", True),
         (
             "webhooks.redeliver",

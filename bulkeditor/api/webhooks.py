@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from bulkeditor._secret import Secret, secret
@@ -13,7 +13,7 @@ from bulkeditor.api._request import ask, ask_once, build, ensure_text, lost, nam
 from bulkeditor.api._settle import delete_once, post
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Exchange, Response, RetryPolicy
-from bulkeditor.models import Delivery, EventName, Webhook, WebhookSecret
+from bulkeditor.models import JSON, Delivery, EventName, Webhook, WebhookSecret
 
 _INSTEAD: Final = "Set webhooks up in the shop, under Settings → API Integrations."
 _SECRET_BYTES: Final = 32
@@ -171,6 +171,33 @@ def rotate_secret(
     )
 
 
+def test(
+    webhook_id: str, *, event: str | None, data: Mapping[str, JSON] | None, honoured: bool
+) -> Exchange[Delivery]:
+    """Send a made-up event.
+
+    Args:
+        webhook_id: The webhook.
+        event: Its name; ``None`` = the first that the webhook is for.
+        data: Members of its data, in place of the made-up ones.
+        honoured: Whether the server is known to honour idempotency keys.
+    """
+    path = {"webhook_id": ensure_text(webhook_id, "webhook_id")}
+    body: dict[str, object] = {}
+    if event is not None:
+        body["event"] = check_events([event])[0]
+    if data is not None:
+        body["data"] = dict(data)
+    return (
+        yield from ask_once(
+            build("webhooks.test", path=path, body=body),
+            read=lambda response: _answers.one(response, Delivery),
+            honoured=honoured,
+            instead="The documented API sends real events only.",
+        )
+    )
+
+
 def deliveries(webhook_id: str, *, limit: int = MAX_LIMIT, page: int | None = None) -> Listing[Delivery]:
     """What was sent to a webhook, and what came of it."""
     check_limit(limit, page)
@@ -254,5 +281,6 @@ __all__ = [
     "new_secret",
     "redeliver",
     "rotate_secret",
+    "test",
     "update",
 ]

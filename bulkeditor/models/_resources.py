@@ -17,6 +17,10 @@ class Webhook(Model):
         events: Names of the events; see :class:`EventName`.
         endpoint: The address that receives them.
         enabled: Whether it is in use.
+        disabled_at: Since when it is not (UTC); None when it is.
+        disabled_reason: ``manual``, ``gone`` (the endpoint answered 410) or ``failing`` (it took nothing for
+            too long); None when it is in use.
+        failing_since: Since when the endpoint has taken nothing (UTC); None when the last attempt succeeded.
         created_at: When it was created (UTC).
         updated_at: When it was last changed (UTC).
     """
@@ -27,6 +31,9 @@ class Webhook(Model):
     events: list[str] = attrs.field(factory=absent)
     endpoint: str = attrs.field(factory=absent)
     enabled: bool = attrs.field(factory=absent)
+    disabled_at: Timestamp | None = attrs.field(factory=absent)
+    disabled_reason: str | None = attrs.field(factory=absent)
+    failing_since: Timestamp | None = attrs.field(factory=absent)
     created_at: Timestamp | None = attrs.field(factory=absent)
     updated_at: Timestamp | None = attrs.field(factory=absent)
 
@@ -54,11 +61,13 @@ class Delivery(Model):
         event: Name of the event.
         status: ``pending``, ``delivered`` or ``failed``.
         attempts: How many times it was sent.
-        response_status: HTTP status of the last answer.
+        response_status: HTTP status of the last attempt's answer; None when none came.
+        error: Why the last attempt failed, in words; None when it did not, or its status says it.
         created_at: When the event happened (UTC).
         delivered_at: When it arrived (UTC).
         next_attempt_at: When it is sent again (UTC).
         payload: What is sent.
+        log: The latest attempts, oldest first: ``at``, ``response_status``, ``error``.
     """
 
     __shown__: ClassVar[tuple[str, ...]] = ("id", "event", "status", "attempts")
@@ -69,10 +78,12 @@ class Delivery(Model):
     status: str = attrs.field(factory=absent)
     attempts: int = attrs.field(factory=absent)
     response_status: int | None = attrs.field(factory=absent)
+    error: str | None = attrs.field(factory=absent)
     created_at: Timestamp | None = attrs.field(factory=absent)
     delivered_at: Timestamp | None = attrs.field(factory=absent)
     next_attempt_at: Timestamp | None = attrs.field(factory=absent)
     payload: dict[str, JSON] = attrs.field(factory=absent)
+    log: list[dict[str, JSON]] = attrs.field(factory=absent)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)

@@ -15,6 +15,7 @@ from bulkeditor.sandbox._faults import Fault, Faults
 from bulkeditor.sandbox._http import Effect
 from bulkeditor.sandbox._journal import Journal, JournalEntry
 from bulkeditor.sandbox._readings import READINGS
+from bulkeditor.sandbox._samples import sample_event
 from bulkeditor.sandbox._sandbox import ProductStore, Sandbox
 from bulkeditor.sandbox._snapshot import Snapshot
 
@@ -31,4 +32,5 @@ __all__ = [
     "ProductStore",
     "Sandbox",
     "Snapshot",
+    "sample_event",
 ]

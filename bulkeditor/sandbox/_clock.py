@@ -200,6 +200,11 @@ class Timers:
         """Inside a transaction: no longer to do."""
         self._store.execute("DELETE FROM timers WHERE kind = ? AND ref = ?", (kind, ref))
 
+    def has(self, kind: str, ref: str) -> bool:
+        """Whether it is still to do."""
+        found = self._store.row("SELECT 1 FROM timers WHERE kind = ? AND ref = ?", (kind, ref))
+        return found is not None
+
     def start(self) -> None:
         """Let the workers work."""
         lanes = {row[0] for row in self._store.rows("SELECT DISTINCT lane FROM timers")}

@@ -34,6 +34,7 @@ class Fault:
     webhook: str | None = None
     times: int | None = None
     skip: int = 0
+    every: int = 1
     status: int | None = None
     latency: float = 0.0
     drop: bool = False
@@ -45,15 +46,24 @@ class Fault:
     retry_after: float | str | None = None
     drip: float = 0.0
     duplicate: bool = False
+    reorder: bool | int = False
+    reset: bool = False
     bad_signature: bool = False
     job_row_skip: bool = False
     job_stall: bool | int = False
+    seen: int = 0
     hits: int = 0
 
     @property
     def job(self) -> bool:
         """Whether the rule is about jobs at work."""
         return self.job_row_skip or self.job_stall is not False
+
+    @property
+    def delivery(self) -> bool:
+        """Whether the rule does anything to a delivery."""
+        harms = (self.drop, self.duplicate, self.reorder, self.reset, self.bad_signature)
+        return any(harms) or self.latency > 0 or self.drip > 0
 
     @property
     def stalls_after(self) -> int | None:
@@ -117,6 +127,7 @@ class Faults:
         webhook: str | None = None,
         times: int | None = None,
         skip: int = 0,
+        every: int = 1,
         status: int | None = None,
         latency: float = 0.0,
         drop: bool = False,
@@ -128,6 +139,8 @@ class Faults:
         retry_after: float | str | None = None,
         drip: float = 0.0,
         duplicate: bool = False,
+        reorder: bool | int = False,
+        reset: bool = False,
         bad_signature: bool = False,
         job_row_skip: bool = False,
         job_stall: bool | int = False,
@@ -140,18 +153,24 @@ class Faults:
             webhook: An event's name, or ``"*"``: the rule is about deliveries of it.
             times: Strike so often, then never again; None strikes always.
             skip: Let so many matching requests pass first.
+            every: Of those that are left, strike the first one and then each so-many-th.
             status: Answer with this status.
             latency: Real seconds to wait before the request is carried out; with ``after_commit``, after it.
-            drop: Close the connection without an answer. With ``webhook``: never deliver.
+                With ``webhook``: before it is delivered.
+            drop: Close the connection without an answer. With ``webhook``: it is lost, and not tried again.
             after_commit: The request takes effect (and its answer is kept for its idempotency key) first.
+                With ``webhook`` and ``reset``: the receiver has answered, but its answer is lost.
             truncate: Announce the full body and break off: half way, or after so many bytes.
             html: Answer with an HTML page, as a proxy would (502 without ``status``).
             repeat_page: A list answers with the page before the one asked for.
             partial_batch: Carry out the first so many rows only; with ``status`` or ``drop`` the answer then
                 fails.
             retry_after: Value of ``Retry-After``: seconds, or an HTTP date.
-            drip: Seconds between the bytes of the body.
+            drip: Seconds between the bytes of the body, of an answer or of a delivery.
             duplicate: Deliver the webhook twice, with the same id.
+            reorder: Deliver the webhook after the next one to the same endpoint, or after the next so many;
+                after 5 s by the server's clock where fewer come.
+            reset: Reset the connection in the middle of the delivery's body. It is tried again.
             bad_signature: Sign the webhook wrongly.
             job_row_skip: A job reports a row as updated and leaves it as it was; ``times`` counts rows.
             job_stall: Jobs stop: at once, or after so many rows. They go on after :meth:`clear`.
@@ -160,26 +179,34 @@ class Faults:
             The rule; its ``hits`` counts how often it struck.
 
         Raises:
-            InvalidInputError: The rule names neither a route, a webhook nor a job fault.
+            InvalidInputError: The rule names neither a route, a webhook nor a job fault, or does nothing.
         """
         if times is not None and times < 1:
             raise InvalidInputError(
                 f"faults.add: times={times} would never strike.", hint="Use 1 or more, or None."
             )
+        if every < 1:
+            raise InvalidInputError(f"faults.add: every={every} is no count.", hint="Use 1 or more.")
         if status is not None and not 200 <= status <= 599:  # noqa: PLR2004
             raise InvalidInputError(
                 f"faults.add: status={status} is no final HTTP status.", hint="Use 200 to 599."
             )
         rule = Fault(
-            route=route, webhook=webhook, times=times, skip=skip, status=status, latency=latency, drop=drop,
-            after_commit=after_commit, truncate=truncate, html=html, repeat_page=repeat_page,
-            partial_batch=partial_batch, retry_after=retry_after, drip=drip, duplicate=duplicate,
-            bad_signature=bad_signature, job_row_skip=job_row_skip, job_stall=job_stall,
+            route=route, webhook=webhook, times=times, skip=skip, every=every, status=status,
+            latency=latency, drop=drop, after_commit=after_commit, truncate=truncate, html=html,
+            repeat_page=repeat_page, partial_batch=partial_batch, retry_after=retry_after, drip=drip,
+            duplicate=duplicate, reorder=reorder, reset=reset, bad_signature=bad_signature,
+            job_row_skip=job_row_skip, job_stall=job_stall,
         )  # fmt: skip
         if route is None and webhook is None and not rule.job:
             raise InvalidInputError(
                 "faults.add: the rule strikes nothing.",
                 hint='Name a route ("PUT /products/bulk" or "*"), a webhook event, or a job fault.',
+            )
+        if webhook is not None and not rule.delivery:
+            raise InvalidInputError(
+                "faults.add: the rule does nothing to a delivery.",
+                hint="Give drop, duplicate, reorder, reset, bad_signature, latency or drip.",
             )
         with self._lock:
             self._rules.append(rule)
@@ -195,9 +222,14 @@ class Faults:
         """The rule that strikes this request, counted."""
         return self._take(lambda rule: rule.route is not None and _matches(rule.route, method, path, route))
 
-    def for_delivery(self, event: str) -> Fault | None:
-        """The rule that strikes this delivery, counted."""
-        return self._take(lambda rule: rule.webhook is not None and fnmatchcase(event, rule.webhook))
+    def for_delivery(self, event: str, *, overtaken: bool) -> Fault | None:
+        """The rule that strikes this delivery, counted; none holds one back that was overtaken already."""
+
+        def strikes(rule: Fault) -> bool:
+            wanted = rule.webhook is not None and fnmatchcase(event, rule.webhook)
+            return wanted and not (overtaken and rule.reorder)
+
+        return self._take(strikes)
 
     def skips_row(self) -> bool:
         """Whether a job should leave the next row as it is and say otherwise."""
@@ -225,6 +257,9 @@ class Faults:
                     continue
                 if rule.skip:
                     rule.skip -= 1
+                    continue
+                rule.seen += 1
+                if (rule.seen - 1) % rule.every:
                     continue
                 rule.hits += 1
                 return rule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from bulkeditor.errors import ConfigurationError
 from bulkeditor.sandbox._clock import Clock
 from bulkeditor.sandbox._connect import Connecting
+from bulkeditor.sandbox._delivery import TIMEOUT, Courier
 from bulkeditor.sandbox._faults import Faults
 from bulkeditor.sandbox._inventory import LOCATIONS
 from bulkeditor.sandbox._journal import Journal
@@ -21,7 +22,7 @@ from bulkeditor.sandbox._rows import to_us
 from bulkeditor.sandbox._server import HOST, Server
 from bulkeditor.sandbox._shop import CatalogSource, Shop
 from bulkeditor.sandbox._snapshot import Snapshot
-from bulkeditor.sandbox._webhooks import EVENTS
+from bulkeditor.sandbox._subscriptions import EVENTS
 from bulkeditor.sandbox.catalog import ImportReport, write_products_csv
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class Sandbox(Connecting):
         rate_limit: Requests a minute for each credential, or (requests, seconds); None is unlimited.
         port: Where to listen on 127.0.0.1; 0 takes a free port.
         locations: Stock locations, the default one first: ``id``, ``name``, ``sync_enabled``.
+        webhook_hosts: Where webhooks are delivered besides this machine's loopback: names of hosts, or
+            patterns such as ``"*.test"``. Deliveries to any other host fail without a packet sent.
+        webhook_timeout: Real seconds that a receiver has to answer.
 
     Raises:
         InvalidInputError: An option or a catalog row cannot be used.
@@ -90,9 +94,17 @@ class Sandbox(Connecting):
         rate_limit: RateLimit | None = None,
         port: int = 0,
         locations: Sequence[Mapping[str, object]] = LOCATIONS,
+        webhook_hosts: Collection[str] = (),
+        webhook_timeout: float = TIMEOUT,
     ) -> None:
-        chosen = Readings.choose(readings or {}, completions=completions)
-        self._shop = Shop(seed=seed, readings=chosen, completions=completions, clock=clock, limits=rate_limit)
+        self._shop = Shop(
+            seed=seed,
+            readings=Readings.choose(readings or {}, completions=completions),
+            completions=completions,
+            clock=clock,
+            limits=rate_limit,
+            courier=Courier(timeout=webhook_timeout, hosts=webhook_hosts),
+        )
         try:
             self._key = self._shop.fill(catalog=catalog, products=products, seed=seed, locations=locations)
         except BaseException:
@@ -229,7 +241,7 @@ class Sandbox(Connecting):
         Raises:
             InvalidInputError: An unknown event.
         """
-        return self._shop.webhooks.subscribe(endpoint, events, secret=secret)
+        return self._shop.subscriptions.subscribe(endpoint, events, secret=secret)
 
     # Watching and steering it
 

@@ -92,6 +92,9 @@ CREATE TABLE webhooks (
     previous_secret TEXT,
     previous_expires_at INTEGER,
     enabled INTEGER NOT NULL,
+    failing_since INTEGER,
+    disabled_at INTEGER,
+    disabled_reason TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
@@ -105,12 +108,27 @@ CREATE TABLE deliveries (
     status TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     tries INTEGER NOT NULL,
-    response_status INTEGER,
     created_at INTEGER NOT NULL,
     delivered_at INTEGER,
-    next_attempt_at INTEGER
+    next_attempt_at INTEGER,
+    -- How many later deliveries still go first (an injected fault); 0 once they have, NULL without a fault.
+    overtakers INTEGER
 ) STRICT;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook, num);
+CREATE INDEX deliveries_overtaken ON deliveries (webhook) WHERE overtakers > 0;
+CREATE INDEX deliveries_waiting ON deliveries (webhook) WHERE status = 'pending';
+
+CREATE TABLE delivery_attempts (
+    num INTEGER PRIMARY KEY,
+    delivery TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    response_status INTEGER,
+    error TEXT
+) STRICT;
+CREATE INDEX delivery_attempts_by_delivery ON delivery_attempts (delivery, num);
+
+-- The time that each product's or job's last event carries.
+CREATE TABLE event_times (entity TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE api_keys (
     num INTEGER PRIMARY KEY,

@@ -31,6 +31,7 @@ from bulkeditor.sandbox._readings import Readings
 from bulkeditor.sandbox._render import Renderer
 from bulkeditor.sandbox._routing import Router
 from bulkeditor.sandbox._store import Store
+from bulkeditor.sandbox._subscriptions import Subscriptions
 from bulkeditor.sandbox._webhooks import Webhooks
 from bulkeditor.sandbox._writer import Writer
 from bulkeditor.sandbox.catalog import CatalogImport, CatalogRow, ImportReport, generate, read_catalog
@@ -50,6 +51,7 @@ class Shop:
         completions: bool,
         clock: str | datetime,
         limits: RateLimit | None,
+        courier: Courier,
     ) -> None:
         self.store = Store(seed)
         self.clock = _clock(clock)
@@ -59,14 +61,15 @@ class Shop:
         self.report: ImportReport | None = None
         self.journal = Journal(self.store)
         self.products = Products(self.store, readings)
-        self.courier = Courier()
+        self.subscriptions = Subscriptions(self.store, self.clock)
         self.webhooks = Webhooks(
             store=self.store,
             clock=self.clock,
             timers=self.timers,
             faults=self.faults,
             readings=readings,
-            courier=self.courier,
+            courier=courier,
+            subscriptions=self.subscriptions,
         )
         self.inventory = Inventory(self.store, self.clock, self.products, self.webhooks)
         self.renderer = Renderer(self.products, readings)
@@ -116,7 +119,7 @@ class Shop:
                 features=FEATURES if completions else (),
             ),
             JobRoutes(self.readings, self.jobs),
-            WebhookRoutes(self.store, self.readings, self.webhooks),
+            WebhookRoutes(self.readings, self.subscriptions, self.webhooks),
             InventoryRoutes(self.readings, self.inventory),
             AnalyticsRoutes(self.store, self.clock, self.readings, self.products),
             KeyRoutes(self.readings, self.clock, self.keys, self.oauth),

@@ -1,38 +1,46 @@
-"""Subscriptions, and the deliveries to them: signed, retried, logged."""
+"""Events on their way out: queued with the change itself, delivered in its order, retried, logged."""
 
 # ruff: noqa: S608 -- SQL is put together from constants of this package; values always travel as parameters
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
 from typing import Any, Final
 
-from bulkeditor.errors import InvalidInputError
+import attrs
+
 from bulkeditor.sandbox._clock import Clock, Timers
-from bulkeditor.sandbox._delivery import Courier, Parcel
-from bulkeditor.sandbox._faults import Faults
+from bulkeditor.sandbox._delivery import Courier, Parcel, Receipt, Reset, Trouble
+from bulkeditor.sandbox._faults import Fault, Faults
 from bulkeditor.sandbox._http import not_found
-from bulkeditor.sandbox._json import JSON, Doc, decode, encode_text
+from bulkeditor.sandbox._json import Doc, decode, encode_text
 from bulkeditor.sandbox._readings import Readings
 from bulkeditor.sandbox._rows import time_text
 from bulkeditor.sandbox._store import MICROSECONDS, Store
+from bulkeditor.sandbox._subscriptions import GONE, RETRIES, Subscription, Subscriptions
 
-EVENTS: Final = (
-    "product.created",
-    "product.updated",
-    "product.deleted",
-    "bulk_job.started",
-    "bulk_job.completed",
-    "bulk_job.failed",
-    "inventory.updated",
-)
-# Seconds between one attempt and the next; after the last one the delivery has failed.
-RETRIES: Final = (5, 30, 300, 1800, 7200, 21_600, 43_200, 86_400)
+_log: Final = logging.getLogger("bulkeditor.sandbox")
 _LANES: Final = 4
-_GONE: Final = 410
+_GONE_STATUS: Final = 410
+_MILLISECOND: Final = 1000
+# A delivery that is to be overtaken waits no longer than this, by the server's clock, for others to come.
+_OVERTAKEN_FOR: Final = 5 * MICROSECONDS
+_LOGGED: Final = 20
+
+
+@attrs.frozen(kw_only=True)
+class _Due:
+    """A delivery whose attempt is due."""
+
+    id: str
+    event: str
+    payload: str
+    tries: int
+    overtakers: int | None
+    webhook: Subscription
 
 
 class Webhooks:
-    """Who wants which event, and what became of each delivery."""
+    """The outbox: what is to be delivered to whom, and what became of it."""
 
     def __init__(
         self,
@@ -43,6 +51,7 @@ class Webhooks:
         faults: Faults,
         readings: Readings,
         courier: Courier,
+        subscriptions: Subscriptions,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -50,238 +59,247 @@ class Webhooks:
         self._faults = faults
         self._readings = readings
         self._courier = courier
+        self._subscriptions = subscriptions
         timers.handle("delivery", self._attempt)
         timers.on_stop(courier.abort)
 
-    # Subscriptions; writing happens inside a transaction
+    # Queueing, inside a transaction
 
-    def create(self, events: Sequence[str], endpoint: str, secret: str | None) -> str:
-        """Add a subscription; answers its id."""
-        number = self._store.number("webhook")
-        now = self._clock.now_us()
-        self._store.execute(
-            "INSERT INTO webhooks (num, id, events, endpoint, secret, enabled, created_at, updated_at) "
-            "VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
-            (
-                number, f"webhook_{number}", encode_text(list(events)), endpoint,
-                secret or self._store.token("webhook", number), now, now,
-            ),
-        )  # fmt: skip
-        return f"webhook_{number}"
-
-    def row(self, ident: str) -> Any:
-        """Columns of a subscription.
-
-        Raises:
-            Refusal: 404.
-        """
-        row = self._store.row(
-            "SELECT id, events, endpoint, enabled, created_at, updated_at, secret, num, previous_expires_at "
-            "FROM webhooks WHERE id = ?",
-            (ident,),
-        )
-        if row is None:
-            raise not_found("webhook", ident)
-        return row
-
-    def change(self, ident: str, values: Mapping[str, object]) -> None:
-        """Write some columns."""
-        names = ", ".join(f"{name} = ?" for name in values)
-        self._store.execute(
-            f"UPDATE webhooks SET {names}, updated_at = ? WHERE id = ?",
-            (*values.values(), self._clock.now_us(), ident),
-        )
-
-    def rotate(self, ident: str, secret: str | None, overlap: int) -> None:
-        """Sign with a new secret from now on, and with both until the overlap ends."""
-        number = self._store.number("webhook_secret")
-        self.change(
-            ident,
-            {
-                "previous_secret": self.row(ident)[6],
-                "previous_expires_at": self._clock.now_us() + overlap * MICROSECONDS,
-                "secret": secret or self._store.token("webhook_secret", number),
-            },
-        )
-
-    def delete(self, ident: str) -> None:
-        """Remove a subscription and what was to be delivered to it."""
-        self.row(ident)
-        for (delivery,) in self._store.rows(
-            "SELECT id FROM deliveries WHERE webhook = ? AND status = 'pending'", (ident,)
-        ):
-            self._timers.remove("delivery", delivery)
-        self._store.execute("DELETE FROM deliveries WHERE webhook = ?", (ident,))
-        self._store.execute("DELETE FROM webhooks WHERE id = ?", (ident,))
-
-    def subscribe(
-        self, endpoint: str, events: Sequence[str] = EVENTS, *, secret: str | None = None
-    ) -> tuple[str, str]:
-        """Add a subscription without HTTP, as the product's settings page would.
-
-        Args:
-            endpoint: An absolute http or https URL.
-            events: Names of events.
-            secret: What to sign with; made up when left out.
-
-        Returns:
-            Id and secret.
-
-        Raises:
-            InvalidInputError: An unknown event.
-        """
-        unknown = [event for event in events if event not in EVENTS]
-        if unknown:
-            raise InvalidInputError(f"{unknown[0]!r} is no event.", hint=f"Known: {', '.join(EVENTS)}.")
-        with self._store.transaction():
-            ident = self.create(events, endpoint, secret)
-            return ident, self.row(ident)[6]
-
-    # Events
-
-    def wanted(self, event: str) -> list[tuple[str, int]]:
-        """Ids and numbers of the subscriptions for an event."""
-        rows = self._store.execute("SELECT id, num, events FROM webhooks WHERE enabled = 1").fetchall()
-        return [(ident, number) for ident, number, events in rows if event in _names(events)]
+    def wanted(self, event: str) -> bool:
+        """Whether anybody wants an event."""
+        return bool(self._subscriptions.wanting(event))
 
     def emit(self, event: str, data: Doc) -> None:
-        """Inside a transaction: queue a delivery for everyone who wants the event."""
-        subscribers = self.wanted(event)
-        if not subscribers:
-            return
+        """Queue an event for everyone who wants it; it is committed with the change, or not at all."""
+        subscribers = self._subscriptions.wanting(event)
+        if subscribers:
+            payload = self._payload(event, data)
+            for webhook in subscribers:
+                self._queue(webhook, event, payload)
+
+    def send(self, webhook: str, event: str, data: Doc) -> str:
+        """Queue an event for one webhook, whether it wants it or not; answers the delivery's id."""
+        number = self._subscriptions.find(webhook).num
+        return self._queue((webhook, number), event, self._payload(event, data))
+
+    def _payload(self, event: str, data: Doc) -> str:
+        entity = data.get("product_id") or data.get("job_id") or ""
+        # Each event of a product or a job carries a later time than the one before it, so that whoever
+        # receives them out of order can tell: several changes fall into one millisecond, or a frozen clock.
+        (at,) = self._store.execute(
+            "INSERT INTO event_times VALUES (?, ?) "
+            f"ON CONFLICT (entity) DO UPDATE SET at = max(excluded.at, at + {_MILLISECOND}) RETURNING at",
+            (str(entity), self._clock.now_us()),
+        ).fetchone()
+        return encode_text({"event": event, "timestamp": time_text(at), "data": data})
+
+    def _queue(self, webhook: tuple[str, int], event: str, payload: str) -> str:
         now = self._clock.now_us()
-        payload = encode_text({"event": event, "timestamp": time_text(now), "data": data})
-        for ident, number in subscribers:
-            delivery = self._store.number("delivery")
-            self._store.execute(
-                "INSERT INTO deliveries (num, id, webhook, event, payload, status, attempts, tries, "
-                "created_at, "
-                "next_attempt_at) VALUES (?, ?, ?, ?, ?, 'pending', 0, 0, ?, ?)",
-                (delivery, f"delivery_{delivery}", ident, event, payload, now, now),
-            )
-            self._timers.add(now, _lane(number), "delivery", f"delivery_{delivery}")
+        number = self._store.number("delivery")
+        delivery = f"delivery_{number}"
+        self._store.execute(
+            "INSERT INTO deliveries (num, id, webhook, event, payload, status, attempts, tries, created_at) "
+            "VALUES (?, ?, ?, ?, ?, 'pending', 0, 0, ?)",
+            (number, delivery, webhook[0], event, payload, now),
+        )
+        self._schedule(delivery, webhook[1], now)
+        return delivery
+
+    def _schedule(self, delivery: str, number: int, due: int, *, first: bool = False) -> None:
+        self._timers.remove("delivery", delivery)
+        self._store.execute("UPDATE deliveries SET next_attempt_at = ? WHERE id = ?", (due, delivery))
+        # A few lanes: a receiver that hangs holds up those in its own lane only, and each receiver gets them
+        # in order.
+        self._timers.add(0 if first else due, f"deliveries-{number % _LANES}", "delivery", delivery)
 
     def redeliver(self, webhook: str, delivery: str) -> None:
-        """Inside a transaction: the same payload under the same id once more."""
+        """The same payload under the same id once more, with all its retries."""
         if self.delivery(webhook, delivery) is None:
             raise not_found("delivery", delivery)
-        now = self._clock.now_us()
-        self._timers.remove("delivery", delivery)
+        self._store.execute("UPDATE deliveries SET status = 'pending', tries = 0 WHERE id = ?", (delivery,))
+        self._schedule(delivery, self._subscriptions.find(webhook).num, self._clock.now_us())
+
+    def enable(self, webhook: str) -> None:
+        """Enable a webhook; what waited for that is due now, in its order."""
+        self._subscriptions.enable(webhook)
+        number, now = self._subscriptions.find(webhook).num, self._clock.now_us()
+        for (delivery,) in self._store.rows(
+            "SELECT id FROM deliveries WHERE webhook = ? AND status = 'pending' AND next_attempt_at IS NULL "
+            "ORDER BY num",
+            (webhook,),
+        ):
+            self._schedule(delivery, number, now)
+
+    def delete(self, webhook: str) -> None:
+        """Remove a webhook, what was to be delivered to it, and its log."""
+        self._subscriptions.find(webhook)
+        for (delivery,) in self._store.rows(
+            "SELECT id FROM deliveries WHERE webhook = ? AND status = 'pending'", (webhook,)
+        ):
+            self._timers.remove("delivery", delivery)
         self._store.execute(
-            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = ? WHERE id = ?",
-            (now, delivery),
+            "DELETE FROM delivery_attempts WHERE delivery IN (SELECT id FROM deliveries WHERE webhook = ?)",
+            (webhook,),
         )
-        self._timers.add(now, _lane(self.row(webhook)[7]), "delivery", delivery)
+        self._store.execute("DELETE FROM deliveries WHERE webhook = ?", (webhook,))
+        self._subscriptions.delete(webhook)
+
+    # The log
 
     def deliveries(self, webhook: str, limit: int, start: int) -> tuple[list[Doc], int]:
-        """One page of a subscription's deliveries, newest first, and how many there are."""
+        """One page of a webhook's deliveries, newest first, and how many there are."""
         rows = self._store.rows(
             f"SELECT {_DELIVERY} FROM deliveries WHERE webhook = ? ORDER BY num DESC LIMIT ? OFFSET ?",
             (webhook, limit, start),
         )
         total = self._store.value("SELECT count(*) FROM deliveries WHERE webhook = ?", (webhook,))
-        return [_delivery(row) for row in rows], int(total)
+        return [self._shown(row) for row in rows], int(total)
 
     def delivery(self, webhook: str, ident: str) -> Doc | None:
         """One delivery."""
         row = self._store.row(
             f"SELECT {_DELIVERY} FROM deliveries WHERE webhook = ? AND id = ?", (webhook, ident)
         )
-        return None if row is None else _delivery(row)
+        return None if row is None else self._shown(row)
+
+    def _shown(self, row: Any) -> Doc:
+        attempts = self._store.rows(
+            "SELECT at, response_status, error FROM delivery_attempts WHERE delivery = ? "
+            "ORDER BY num DESC LIMIT ?",
+            (row[0], _LOGGED),
+        )
+        last = attempts[0] if attempts else (None, None, None)
+        return {
+            "id": row[0],
+            "webhook_id": row[1],
+            "event": row[2],
+            "status": row[3],
+            "attempts": row[4],
+            "response_status": last[1],
+            "error": last[2],
+            "created_at": time_text(row[5]),
+            "delivered_at": time_text(row[6]),
+            "next_attempt_at": time_text(row[7]),
+            "payload": decode(row[8]),
+            "log": [
+                {"at": time_text(at), "response_status": status, "error": error}
+                for at, status, error in reversed(attempts)
+            ],
+        }
 
     # Delivering
 
     def _attempt(self, ident: str) -> None:
-        with self._store.lock:
+        due = self._due(ident)
+        if due is None:
+            return
+        fault = self._faults.for_delivery(due.event, overtaken=due.overtakers is not None)
+        if fault is not None and fault.reorder:
+            self._hold_back(due, int(fault.reorder))
+            return
+        try:
+            receipt = self._deliver(due, fault or Fault())
+        except Exception as error:  # noqa: BLE001 -- logged
+            # A failed attempt like any other: an event is never lost to a mistake of the sender's.
+            _log.exception("sandbox: delivering %s failed", ident)
+            receipt = Receipt(None, f"the sender failed: {type(error).__name__}")
+        with self._store.transaction():
+            self._finish(due, receipt, lost=fault is not None and fault.drop)
+            self._let_pass(due)
+
+    def _due(self, ident: str) -> _Due | None:
+        """What is to be delivered; None where nothing is, or not now."""
+        with self._store.transaction():
             row = self._store.row(
-                "SELECT d.event, d.payload, w.endpoint, w.secret, w.previous_secret, w.previous_expires_at, "
-                "d.tries, "
-                "w.num FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.id = ? AND d.status = "
-                "'pending'",
+                "SELECT id, event, payload, tries, overtakers, webhook FROM deliveries "
+                "WHERE id = ? AND status = 'pending'",
                 (ident,),
             )
-        if row is None:
-            return
+            if row is None:
+                return None
+            webhook = self._subscriptions.find(row[5])
+            if not webhook.enabled:
+                # It waits for the webhook to be enabled again.
+                self._store.execute("UPDATE deliveries SET next_attempt_at = NULL WHERE id = ?", (ident,))
+                return None
+        return _Due(id=row[0], event=row[1], payload=row[2], tries=row[3], overtakers=row[4], webhook=webhook)
+
+    def _deliver(self, due: _Due, fault: Fault) -> Receipt:
+        if fault.drop:
+            return Receipt(None, "lost on the way (an injected fault)")
         now = self._clock.now_us()
-        fault = self._faults.for_delivery(row[0])
-        if fault is not None and fault.drop:
-            # Lost on the way out, unnoticed by the sender: nothing arrives and nothing is tried again.
-            self._settle(ident, "failed", None)
-            return
-        previous = row[4] if row[5] is not None and row[5] > now else None
         parcel = Parcel(
-            id=ident,
-            endpoint=row[2],
-            body=row[1].encode(),
-            secrets=(row[3],) if previous is None else (row[3], previous),
+            id=due.id,
+            endpoint=due.webhook.endpoint,
+            body=due.payload.encode(),
+            secrets=due.webhook.secrets(now),
             timestamp=now // MICROSECONDS,
             identity=self._readings.event_identity == "with",
-            forged=fault is not None and fault.bad_signature,
+            forged=fault.bad_signature,
         )
-        status = self._courier.deliver(parcel)
-        if fault is not None and fault.duplicate:
+        reset: Reset | None = ("answer" if fault.after_commit else "request") if fault.reset else None
+        receipt = self._courier.deliver(parcel, Trouble(latency=fault.latency, drip=fault.drip, reset=reset))
+        if fault.duplicate:
             self._courier.deliver(parcel)
-        self._finish(ident, row[6], row[7], status)
+        return receipt
 
-    def _finish(self, ident: str, tries: int, webhook: int, status: int | None) -> None:
-        if status is not None and 200 <= status < 300:  # noqa: PLR2004
-            self._settle(ident, "delivered", status)
-        elif status == _GONE:
-            self._settle(ident, "failed", status)
-            with self._store.transaction():
-                self._store.execute("UPDATE webhooks SET enabled = 0 WHERE num = ?", (webhook,))
-        elif tries >= len(RETRIES):
-            self._settle(ident, "failed", status)
-        else:
-            due = self._clock.now_us() + RETRIES[tries] * MICROSECONDS
-            with self._store.transaction():
-                changed = self._store.execute(
-                    "UPDATE deliveries SET attempts = attempts + 1, tries = tries + 1, response_status = ?, "
-                    "next_attempt_at = ? WHERE id = ?",
-                    (status, due, ident),
-                ).rowcount
-                if changed:
-                    self._timers.add(due, _lane(webhook), "delivery", ident)
-
-    def _settle(self, ident: str, outcome: str, status: int | None) -> None:
+    def _finish(self, due: _Due, receipt: Receipt, *, lost: bool) -> None:
+        """Write the attempt down, and decide what follows from it."""
         now = self._clock.now_us()
+        counted = self._store.execute(
+            "UPDATE deliveries SET attempts = attempts + 1, tries = tries + 1 WHERE id = ?", (due.id,)
+        ).rowcount
+        if not counted:
+            return  # the webhook was deleted meanwhile
+        self._store.execute(
+            "INSERT INTO delivery_attempts (delivery, at, response_status, error) VALUES (?, ?, ?, ?)",
+            (due.id, now, receipt.status, receipt.error),
+        )
+        # Lost unnoticed by the sender, who therefore neither tries again nor blames the endpoint.
+        if receipt.accepted:
+            self._subscriptions.accepted(due.webhook.id)
+        elif not lost:
+            self._subscriptions.refused(due.webhook.id)
+        gone = receipt.status == _GONE_STATUS
+        if gone:
+            self._subscriptions.disable(due.webhook.id, GONE)
+        if self._timers.has("delivery", due.id):
+            return  # somebody wants it delivered again since this attempt began
+        if receipt.accepted:
+            self._settle(due.id, "delivered", now)
+        elif lost or gone or due.tries >= len(RETRIES):
+            self._settle(due.id, "failed", None)
+        else:
+            self._schedule(due.id, due.webhook.num, now + RETRIES[due.tries] * MICROSECONDS)
+
+    def _settle(self, ident: str, outcome: str, delivered_at: int | None) -> None:
+        self._store.execute(
+            "UPDATE deliveries SET status = ?, delivered_at = coalesce(?, delivered_at), "
+            "next_attempt_at = NULL WHERE id = ?",
+            (outcome, delivered_at, ident),
+        )
+
+    # Out of order, on purpose
+
+    def _hold_back(self, due: _Due, overtakers: int) -> None:
         with self._store.transaction():
-            self._store.execute(
-                "UPDATE deliveries SET status = ?, attempts = attempts + 1, tries = tries + 1, "
-                "response_status = ?, "
-                "delivered_at = ?, next_attempt_at = NULL WHERE id = ?",
-                (outcome, status, now if outcome == "delivered" else None, ident),
+            changed = self._store.execute(
+                "UPDATE deliveries SET overtakers = ? WHERE id = ?", (overtakers, due.id)
             )
+            if changed.rowcount:
+                self._schedule(due.id, due.webhook.num, self._clock.now_us() + _OVERTAKEN_FOR)
+
+    def _let_pass(self, passed: _Due) -> None:
+        """One has gone: those that were to be overtaken by so many follow it."""
+        rows = self._store.execute(
+            "UPDATE deliveries SET overtakers = overtakers - 1 "
+            "WHERE webhook = ? AND overtakers > 0 AND id != ? RETURNING num, id, overtakers",
+            (passed.webhook.id, passed.id),
+        ).fetchall()
+        for _, ident, overtakers in sorted(rows):
+            if overtakers == 0:
+                # Before others that are due: they were not to overtake it.
+                self._schedule(ident, passed.webhook.num, self._clock.now_us(), first=True)
 
 
-_DELIVERY: Final = (
-    "id, webhook, event, status, attempts, response_status, created_at, delivered_at, next_attempt_at, "
-    "payload"
-)
-
-
-def _delivery(row: Any) -> Doc:
-    return {
-        "id": row[0],
-        "webhook_id": row[1],
-        "event": row[2],
-        "status": row[3],
-        "attempts": row[4],
-        "response_status": row[5],
-        "created_at": time_text(row[6]),
-        "delivered_at": time_text(row[7]),
-        "next_attempt_at": time_text(row[8]),
-        "payload": decode(row[9]),
-    }
-
-
-def _lane(webhook: int) -> str:
-    # A few lanes: a receiver that hangs holds up those in its own lane only, and each receiver gets them in
-    # order.
-    return f"deliveries-{webhook % _LANES}"
-
-
-def _names(events: str) -> list[JSON]:
-    names = decode(events)
-    assert isinstance(names, list)
-    return names
+_DELIVERY: Final = "id, webhook, event, status, attempts, created_at, delivered_at, next_attempt_at, payload"

@@ -374,6 +374,14 @@ def test_webhooks_from_cradle_to_grave(shop: Any) -> None:
     assert rotated.secret.reveal() != "mine"
     assert rotated.previous_expires_at is not None
     assert shop.webhooks.deliveries(hook.id).all() == []
+    assert shop.webhooks.get(hook.id).disabled_reason == "manual"
+    made_up = shop.webhooks.test(hook.id, event="product.deleted", data={"sku": "TS-1"})
+    assert (made_up.status, made_up.payload["data"]["sku"], made_up.log) == ("pending", "TS-1", [])
+    assert [one.id for one in shop.webhooks.deliveries(hook.id)] == [made_up.id]
+    with pytest.raises(be.InvalidInputError, match="exploded"):
+        shop.webhooks.test(hook.id, event="product.exploded")
+    revived = shop.webhooks.update(hook.id, enabled=True)
+    assert (revived.enabled, revived.disabled_at, revived.failing_since) == (True, None, None)
     shop.webhooks.delete(hook.id)
     with pytest.raises(be.NotFoundError):
         shop.webhooks.get(hook.id)

@@ -159,6 +159,10 @@ class Samples:
     def _webhooks_rotate_secret(self) -> Sample:
         return Sample(operation="webhooks.rotate_secret", arguments={"webhook_id": self._webhook()})
 
+    def _webhooks_test(self) -> Sample:
+        body = {"event": "product.updated", "data": {"sku": "TS-1"}}
+        return Sample(operation="webhooks.test", arguments={"webhook_id": self._webhook()}, json=body)
+
     def _webhooks_deliveries(self) -> Sample:
         arguments = self._delivery()
         return Sample(operation="webhooks.deliveries", arguments={"webhook_id": arguments["webhook_id"]})

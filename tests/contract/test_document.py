@@ -106,7 +106,7 @@ def test_the_document_and_the_table_of_operations_are_equal(document):
     }
     table = {name: (o.method, o.path, o.scope, o.completion) for name, o in OPERATIONS.items()}
     assert found == table
-    assert len(found) == 28
+    assert len(found) == 29
 
 
 def test_the_extra_scope_is_the_tables_rule(document):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from bulkeditor.errors import InvalidInputError
+from bulkeditor.sandbox import sample_event
+from tests.sandbox.conftest import Http
 
 EVENTS = [
     "product.created",
@@ -197,13 +202,229 @@ def test_a_retry_that_succeeds_ends_it(serve, receiver):
     assert deliveries(http, webhook)[0]["status"] == "delivered"
 
 
-def test_an_endpoint_that_is_gone_disables_the_webhook(http, sandbox, receiver):
+def test_an_endpoint_that_is_gone_disables_the_webhook_at_once(serve, receiver):
+    sandbox, http = serve(clock="frozen")
     webhook = subscribe(http, receiver, "product.updated")
     receiver.answers = [410]
+    http.update(*({"id": f"product_id_{number}", "vendor": "v"} for number in (1, 2, 3)))
+    receiver.wait(1)
+    sandbox.settle()
+    state = health(http, webhook)
+    assert (state["enabled"], state["disabled_reason"]) == (False, "gone")
+    assert state["disabled_at"] == state["failing_since"] is not None
+    # The one that was refused has failed; the others wait, however long.
+    sandbox.clock.advance("30d")
+    assert len(receiver.requests) == 1
+    assert [(one["status"], one["attempts"]) for one in deliveries(http, webhook)] == [
+        ("pending", 0),
+        ("pending", 0),
+        ("failed", 1),
+    ]
+    assert {one["next_attempt_at"] for one in deliveries(http, webhook)} == {None}
+    http.patch(f"/api/v1/webhooks/{webhook['id']}", json={"enabled": True})
+    bodies = receiver.wait(3)
+    assert [body["data"]["product_id"] for body in bodies[1:]] == ["product_id_2", "product_id_3"]
+    assert health(http, webhook)["disabled_reason"] is None
+
+
+def health(http, webhook):
+    return http.get(f"/api/v1/webhooks/{webhook['id']}").json()
+
+
+def test_an_endpoint_that_takes_nothing_for_all_attempts_is_disabled(serve, receiver):
+    sandbox, http = serve(clock="frozen")
+    webhook, other = (
+        subscribe(http, receiver, "product.updated"),
+        subscribe(http, receiver, "product.deleted"),
+    )
+    receiver.answers = [500] * 30
+    began = sandbox.clock.now()
     http.update({"id": "product_id_1", "vendor": "v"})
     receiver.wait(1)
     sandbox.settle()
-    assert http.get(f"/api/v1/webhooks/{webhook['id']}").json()["enabled"] is False
+    assert health(http, webhook)["failing_since"][:19] == began.isoformat()[:19]
+    # Later events fail beside it, and do not disable it earlier.
+    sandbox.clock.advance("20h")
+    http.update({"id": "product_id_2", "vendor": "v"})
+    sandbox.settle()
+    sandbox.clock.advance("24h 35m 34s")
+    assert health(http, webhook)["enabled"] is True
+    assert deliveries(http, webhook)[-1]["attempts"] == 8
+    sandbox.clock.advance("1s")
+    state = health(http, webhook)
+    assert (state["enabled"], state["disabled_reason"]) == (False, "failing")
+    assert [one["status"] for one in deliveries(http, webhook)] == ["pending", "failed"]
+    sandbox.clock.advance("30d")
+    attempts = deliveries(http, webhook)[0]["attempts"]
+    http.update({"id": "product_id_3", "vendor": "not told"})
+    receiver.answers = []
+    http.patch(f"/api/v1/webhooks/{webhook['id']}", json={"enabled": True})
+    sandbox.settle()
+    assert [(one["status"], one["attempts"]) for one in deliveries(http, webhook)] == [
+        ("delivered", attempts + 1),
+        ("failed", 9),
+    ]
+    assert (health(http, webhook)["enabled"], health(http, webhook)["failing_since"]) == (True, None)
+    assert health(http, other)["enabled"] is True
+
+
+def test_one_success_is_enough_to_go_on(serve, receiver):
+    sandbox, http = serve(clock="frozen")
+    webhook = subscribe(http, receiver, "product.updated")
+    receiver.answers = [500] * 8
+    http.update({"id": "product_id_1", "vendor": "v"})
+    receiver.wait(1)
+    sandbox.clock.advance("44h")
+    assert health(http, webhook)["failing_since"] is not None
+    receiver.answers = [200, 500]
+    http.update({"id": "product_id_2", "vendor": "v"})
+    sandbox.settle()
+    assert health(http, webhook)["failing_since"] is None
+    sandbox.clock.advance("10d")
+    assert deliveries(http, webhook)[-1]["status"] == "failed"
+    assert health(http, webhook)["enabled"] is True
+
+
+def test_what_is_switched_off_waits_and_says_so(serve, receiver):
+    sandbox, http = serve(clock="frozen")
+    webhook = subscribe(http, receiver, "product.updated")
+    receiver.answers = [500]
+    http.update({"id": "product_id_1", "vendor": "v"})
+    receiver.wait(1)
+    sandbox.settle()
+    http.patch(f"/api/v1/webhooks/{webhook['id']}", json={"enabled": False})
+    assert health(http, webhook)["disabled_reason"] == "manual"
+    sandbox.clock.advance("1d")
+    again = http.post(f"/api/v1/webhooks/{webhook['id']}/deliveries/delivery_1/redeliver")
+    assert again.json()["status"] == "pending"
+    sandbox.settle()
+    assert len(receiver.requests) == 1
+    http.patch(f"/api/v1/webhooks/{webhook['id']}", json={"enabled": True})
+    receiver.wait(2)
+    sandbox.settle()
+    assert deliveries(http, webhook)[0]["status"] == "delivered"
+
+
+def test_every_attempt_stands_in_the_log(serve, receiver):
+    sandbox, http = serve(clock="frozen")
+    webhook = subscribe(http, receiver, "product.updated")
+    receiver.answers = [500, 302]
+    http.update({"id": "product_id_1", "vendor": "v"})
+    receiver.wait(1)
+    sandbox.settle()
+    sandbox.clock.advance("1m")
+    [delivery] = deliveries(http, webhook)
+    assert [(entry["response_status"], entry["error"]) for entry in delivery["log"]] == [
+        (500, None),
+        (302, "redirects are not followed"),
+        (204, None),
+    ]
+    assert (delivery["response_status"], delivery["error"]) == (204, None)
+    first, second, third = (datetime.fromisoformat(entry["at"]) for entry in delivery["log"])
+    assert (second - first, third - second) == (timedelta(seconds=5), timedelta(seconds=30))
+    for _ in range(25):
+        http.post(f"/api/v1/webhooks/{webhook['id']}/deliveries/{delivery['id']}/redeliver")
+        sandbox.settle()
+    [delivery] = deliveries(http, webhook)
+    assert (delivery["attempts"], len(delivery["log"])) == (28, 20)
+    assert delivery["status"] == "delivered"
+
+
+def test_a_made_up_event_is_sent_on_request(serve, receiver):
+    _sandbox, http = serve(clock="frozen")
+    webhook = subscribe(http, receiver, "inventory.updated", "product.updated", secret="s")
+    path = f"/api/v1/webhooks/{webhook['id']}/test"
+    answer = http.post(path)
+    assert (answer.status_code, answer.json()["event"]) == (202, "inventory.updated")
+    [body] = receiver.wait(1)
+    headers, raw = receiver.requests[0]
+    assert body == answer.json()["payload"]
+    assert headers["x-webhook-signature"] == hexdigest("s", raw)
+    assert headers["webhook-signature"] == standard(b"s", headers, raw)
+    for event in EVENTS:
+        sent = http.post(path, json={"event": event, "data": {"sku": "MINE"}}).json()
+        assert (sent["event"], sent["payload"]["data"]["sku"]) == (event, "MINE")
+    assert [one["event"] for one in receiver.wait(8)[1:]] == EVENTS
+    for wrong, field in (({"event": "nope"}, "event"), ({"data": []}, "data"), ({"x": 1}, "x")):
+        refused = http.post(path, json=wrong)
+        assert (refused.status_code, refused.json()["error"]["field"]) == (422, field)
+    assert http.post("/api/v1/webhooks/webhook_99/test").status_code == 404
+    assert http.products(filter={"sku": "MINE"}) == []
+
+
+def test_a_made_up_event_has_the_members_of_a_real_one(serve, receiver):
+    """Each sample holds the names that the real event of its kind holds."""
+    sandbox, http = serve(
+        catalog=[{"sku": "A", "title": "Alpha", "price": "10.00"}, {"sku": "B", "title": "B"}]
+    )
+    webhook = subscribe(http, receiver)
+    new = http.post("/api/v1/products", json={"sku": "C", "title": "Gamma"}).json()
+    http.update({"id": "product_id_1", "inventory_quantity": 7})
+    http.delete(f"/api/v1/products/{new['id']}")
+    http.job(updates={"tags": ["x"]})
+    http.job(filter={"sku": "B"}, updates={"price_adjustment": {"type": "percentage", "value": 1}})
+    sandbox.settle()
+    real = {body["event"]: set(body["data"]) for body in receiver.bodies()}
+    assert set(real) == set(EVENTS)
+    for event in EVENTS:
+        sent = http.post(f"/api/v1/webhooks/{webhook['id']}/test", json={"event": event}).json()
+        assert set(sent["payload"]["data"]) == real[event]
+        assert json.loads(sample_event(event))["data"].keys() == real[event]
+
+
+def test_a_sample_can_be_posted_by_hand():
+    at = datetime(2024, 6, 1, 0, 5, 30, tzinfo=UTC)
+    body = json.loads(sample_event("bulk_job.completed", {"job_id": "job_123"}, at=at))
+    assert (body["event"], body["timestamp"]) == ("bulk_job.completed", "2024-06-01T00:05:30Z")
+    assert body["data"]["job_id"] == "job_123"
+    with pytest.raises(InvalidInputError, match="no event"):
+        sample_event("product.exploded")
+    with pytest.raises(InvalidInputError, match="zone"):
+        sample_event("product.updated", at=at.replace(tzinfo=None))
+
+
+def test_events_of_one_product_leave_in_the_order_of_its_changes(serve, receiver):
+    sandbox, http = serve(clock="frozen", products=3)
+    subscribe(http, receiver, "product.updated")
+
+    def change(worker):
+        for number in range(15):
+            with Http(base_url=sandbox.base_url, headers={"X-API-Key": sandbox.api_key}) as own:
+                own.update({"id": "product_id_1", "title": f"Title {worker} {number}"})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(change, range(4)))
+    sandbox.settle()
+    bodies = receiver.bodies()
+    assert len(bodies) == 60
+    stamps = [body["timestamp"] for body in bodies]
+    assert len(set(stamps)) == 60
+    assert stamps == sorted(stamps)
+    committed = [
+        effect.after["title"] for entry in sandbox.journal for effect in entry.effects if effect.after
+    ]
+    assert [body["data"]["changes"]["title"] for body in bodies] == committed
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"status": 503}, 0),
+        ({"drop": True}, 0),
+        ({"status": 503, "after_commit": True}, 1),
+        ({"drop": True, "after_commit": True}, 1),
+        ({"partial_batch": 1, "status": 500}, 1),
+    ],
+)
+def test_an_event_is_told_exactly_when_its_change_is_committed(http, sandbox, receiver, fault, told):
+    subscribe(http, receiver, "product.updated")
+    sandbox.faults.add("PUT /products/bulk", times=1, **fault)
+    with contextlib.suppress(httpx.HTTPError):
+        http.update({"id": "product_id_1", "vendor": "v"}, {"id": "product_id_2", "price": -1})
+    sandbox.settle()
+    assert len(receiver.requests) == told
+    changed = sum(len(entry.effects) for entry in sandbox.journal if entry.method == "PUT")
+    assert changed == told
 
 
 def test_nobody_listening_is_a_failed_attempt(serve, receiver):
@@ -302,7 +523,19 @@ def test_webhooks_are_listed_without_secrets(http, receiver):
     listed = http.get("/api/v1/webhooks").json()
     assert (listed["total"], [set(webhook) for webhook in listed["webhooks"]]) == (
         1,
-        [{"id", "events", "endpoint", "enabled", "created_at", "updated_at"}],
+        [
+            {
+                "id",
+                "events",
+                "endpoint",
+                "enabled",
+                "disabled_at",
+                "disabled_reason",
+                "failing_since",
+                "created_at",
+                "updated_at",
+            }
+        ],
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bulkeditor._secret import Secret
 from bulkeditor.api import webhooks as flows
 from bulkeditor.api._lists import MAX_LIMIT
 from bulkeditor.client._async._core import AsyncCore
 from bulkeditor.client._async._pager import AsyncPager
-from bulkeditor.models import Delivery, Webhook, WebhookSecret
+from bulkeditor.models import JSON, Delivery, Webhook, WebhookSecret
 
 DAY = 86_400
 
@@ -73,7 +73,8 @@ class AsyncWebhooks:
             webhook_id: The webhook.
             events: All its events.
             endpoint: The address that receives them.
-            enabled: Whether it is in use.
+            enabled: Whether it is in use. ``True`` also brings back one that the server has disabled, and
+                delivers what waited for that.
 
         Raises:
             NotFoundError: There is no such webhook.
@@ -113,6 +114,29 @@ class AsyncWebhooks:
             )
         )
 
+    async def test(
+        self, webhook_id: str, *, event: str | None = None, data: Mapping[str, JSON] | None = None
+    ) -> Delivery:
+        """Send a made-up event to a webhook, signed like a real one.
+
+        Args:
+            webhook_id: The webhook.
+            event: Its name; ``None`` = the first that the webhook is for.
+            data: Members of the event's data, in place of the made-up ones.
+
+        Returns:
+            The delivery, queued; :meth:`deliveries` tells what came of it.
+
+        Raises:
+            NotFoundError: There is no such webhook.
+            InvalidInputError: There is no such event.
+            OutcomeUnknownError: No answer came.
+            UnsupportedByServerError: The server sends real events only.
+        """
+        return await self._core.run(
+            flows.test(webhook_id, event=event, data=data, honoured=self._core.honoured)
+        )
+
     def deliveries(
         self, webhook_id: str, *, limit: int = MAX_LIMIT, page: int | None = None
     ) -> AsyncPager[Delivery]:
@@ -126,7 +150,7 @@ class AsyncWebhooks:
         return AsyncPager(self._core, lambda: flows.deliveries(webhook_id, limit=limit, page=page))
 
     async def redeliver(self, webhook_id: str, delivery_id: str) -> Delivery:
-        """Send an event again.
+        """Send an event again: the same body under the same ``webhook-id``, in a new attempt.
 
         Args:
             webhook_id: The webhook.
