@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias, cast
+
+import attrs
 
 from bulkeditor._secret import Secret
 from bulkeditor.errors import InvalidInputError, WebhookVerificationError
@@ -27,13 +28,47 @@ from bulkeditor.errors import InvalidInputError, WebhookVerificationError
 SecretText: TypeAlias = str | bytes | Secret
 """A webhook secret: text (its UTF-8 bytes are the key), a Secret, or the key's bytes themselves."""
 
-TOLERANCE_SECONDS = 300
+TOLERANCE_SECONDS: Final = 300
 """How far a Standard Webhooks timestamp may lie from the receiver's clock, in either direction."""
 
 # A header far longer than any genuine one is refused before time is spent on it.
-_MAX_SIGNATURE = 4096
-_MAX_TIMESTAMP_DIGITS = 12
-_STANDARD_PREFIX = "whsec_"
+_MAX_SIGNATURE: Final = 4096
+_MAX_TIMESTAMP_DIGITS: Final = 12
+_STANDARD_PREFIX: Final = "whsec_"
+
+
+def _wrapped(value: SecretText) -> Secret | bytes:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _aware(_instance: object, attribute: attrs.Attribute[Any], value: datetime | None) -> None:
+    if value is not None and value.tzinfo is None:
+        raise InvalidInputError(
+            f"{attribute.name} has no time zone, so nobody can say when it ends.",
+            hint="Give an aware datetime, such as datetime(2025, 1, 1, tzinfo=UTC).",
+        )
+
+
+@attrs.frozen
+class SigningSecret:
+    """A webhook secret with an end, for rotations.
+
+    Args:
+        secret: The secret.
+        not_after: Until when it is accepted, an aware datetime; ``None`` = for good.
+        id: What it is called where the secret that matched is reported; its place in the list when empty.
+
+    Raises:
+        InvalidInputError: ``not_after`` is naive.
+    """
+
+    secret: Secret | bytes = attrs.field(converter=_wrapped, repr=lambda _: "***")
+    not_after: datetime | None = attrs.field(default=None, validator=_aware, kw_only=True)
+    id: str = attrs.field(default="", kw_only=True)
+
+
+Secrets: TypeAlias = SecretText | SigningSecret | Sequence[SecretText | SigningSecret]
+"""One secret, or several while they are being rotated."""
 
 
 def sign(body: bytes, secret: SecretText) -> str:
@@ -50,25 +85,36 @@ def sign(body: bytes, secret: SecretText) -> str:
         TypeError: ``body`` is not bytes.
         InvalidInputError: The secret is empty.
     """
-    return _hex_digest(_require_key(_utf8_key(secret)), _require_bytes(body))
+    return hmac.digest(_require_key(_utf8_key(secret)), _require_bytes(body), "sha256").hex()
 
 
-def verify(body: bytes, signature: str | bytes | None, secrets: SecretText | Sequence[SecretText]) -> None:
-    """Check ``X-Webhook-Signature``; returns nothing when it is genuine.
+def verify(
+    body: bytes, signature: str | bytes | None, secrets: Secrets | None, *, now: datetime | None = None
+) -> str:
+    """Check ``X-Webhook-Signature``.
 
     Args:
         body: The raw body, byte for byte as it was received.
         signature: The header's value: hex in either case, with or without ``sha256=``; ``None`` when absent.
-        secrets: The secret, or several during a rotation (current and previous). Empty ones never match.
+        secrets: The secret, or several during a rotation (current and previous). Empty ones and those past
+            their ``not_after`` never match.
+        now: The receiver's time, aware, which ``not_after`` is compared with; ``None`` = this machine's.
+
+    Returns:
+        Which secret matched: its ``id``, or its place in ``secrets`` (``"0"`` is the first).
 
     Raises:
         TypeError: ``body`` is not bytes.
         WebhookVerificationError: The signature is missing, malformed, or made with none of the secrets.
     """
     content = _require_bytes(body)
-    given = _normalised(signature).lower().removeprefix(b"sha256=")
-    keys = [key for secret in _several(secrets) if (key := _utf8_key(secret))]
-    _require_match([given], [_hex_digest(key, content).encode() for key in keys])
+    given = _hex_signature(signature)
+    expected = [
+        (name, hmac.digest(key, content, "sha256"))
+        for name, secret in _in_force(secrets, now)
+        if (key := _utf8_key(secret))
+    ]
+    return _require_match([given], expected)
 
 
 def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) -> str:
@@ -93,7 +139,7 @@ def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) 
             "The webhook secret is empty or is not base64 after 'whsec_'.",
             hint="Use a secret of at least 24 random bytes.",
         )
-    return "v1," + _standard_digest(keys[0], msg_id, str(timestamp), _require_bytes(body)).decode()
+    return f"v1,{_standard_digest(keys[0], msg_id, str(timestamp), _require_bytes(body)).decode()}"
 
 
 def verify_standard(
@@ -102,15 +148,15 @@ def verify_standard(
     msg_id: str | None,
     timestamp: str | None,
     signature: str | bytes | None,
-    secrets: SecretText | Sequence[SecretText],
+    secrets: Secrets | None,
     now: datetime,
     tolerance: float = TOLERANCE_SECONDS,
-) -> None:
-    """Check the three Standard Webhooks headers; returns nothing when they are genuine and fresh.
+) -> str:
+    """Check the three Standard Webhooks headers.
 
     Args:
         body: The raw body, byte for byte as it was received.
-        msg_id: ``webhook-id``.
+        msg_id: ``webhook-id``: printable ASCII.
         timestamp: ``webhook-timestamp``, Unix seconds as text.
         signature: ``webhook-signature``; several may stand in it, separated by spaces; one must match.
         secrets: The secret, or several during a rotation. Without ``whsec_`` both readings of a secret
@@ -118,31 +164,31 @@ def verify_standard(
         now: The receiver's time, aware.
         tolerance: Seconds that ``timestamp`` may lie in the past or in the future.
 
+    Returns:
+        Which secret matched: its ``id``, or its place in ``secrets`` (``"0"`` is the first).
+
     Raises:
         TypeError: ``body`` is not bytes.
         InvalidInputError: ``now`` is naive.
         WebhookVerificationError: A header is missing, malformed, stale, or signed with none of the secrets.
     """
     content = _require_bytes(body)
-    if not isinstance(msg_id, str) or not msg_id or len(msg_id) > _MAX_SIGNATURE:
+    if (
+        not isinstance(msg_id, str)
+        or not 0 < len(msg_id) <= _MAX_SIGNATURE
+        or not (msg_id.isascii() and msg_id.isprintable())
+    ):
         raise WebhookVerificationError("The header webhook-id is missing or malformed.")
-    if now.tzinfo is None:
-        raise InvalidInputError(
-            "now has no time zone, so a timestamp cannot be compared with it.", hint="Pass datetime.now(UTC)."
-        )
-    seconds = _unix_seconds(timestamp)
-    if abs(now.timestamp() - seconds) > tolerance:
-        raise WebhookVerificationError(
-            f"The webhook's timestamp lies more than {tolerance:g} seconds from the present.",
-            hint="Check this machine's clock; if it is right, the delivery is a replay and must be ignored.",
-        )
-    parts = (part.partition(b",") for part in _normalised(signature).split(b" "))
+    seconds = _fresh(timestamp, now, tolerance)
+    parts = (part.partition(b",") for part in _signature_text(signature).split(b" "))
+    # As text: several texts decode to one digest, and a signature that was changed is not genuine.
     given = [digest for version, _, digest in parts if version == b"v1"]
-    keys = [key for secret in _several(secrets) for key in _standard_keys(secret)]
-    try:
-        _require_match(given, [_standard_digest(key, msg_id, str(seconds), content) for key in keys])
-    except UnicodeEncodeError as error:
-        raise WebhookVerificationError("The header webhook-id is missing or malformed.") from error
+    expected = [
+        (name, _standard_digest(key, msg_id, str(seconds), content))
+        for name, secret in _in_force(secrets, now)
+        for key in _standard_keys(secret)
+    ]
+    return _require_match(given, expected)
 
 
 def _require_bytes(body: bytes) -> bytes:
@@ -157,11 +203,32 @@ def _require_bytes(body: bytes) -> bytes:
     return body
 
 
+def _in_force(secrets: Secrets | None, now: datetime | None) -> Iterator[tuple[str, SecretText]]:
+    """The secrets that may be used now, each with what it is called."""
+    for place, given in enumerate(_several(secrets)):
+        if not isinstance(given, SigningSecret):
+            yield str(place), given
+        elif given.not_after is None or (now or datetime.now(UTC)) <= given.not_after:
+            yield given.id or str(place), given.secret
+
+
+def _several(secrets: Secrets | None) -> Iterable[SecretText | SigningSecret]:
+    # A lone string is one secret; iterating over it would accept each of its letters as a key.
+    if isinstance(secrets, str | bytes | Secret | SigningSecret):
+        return (secrets,)
+    # What a missing environment variable gives: no secret, so nothing is genuine.
+    given = cast("Iterable[SecretText | SigningSecret | None]", secrets or ())
+    return [secret for secret in given if secret is not None]
+
+
 def _utf8_key(secret: SecretText) -> bytes:
     if isinstance(secret, bytes):
         return secret
-    text = secret.reveal() if isinstance(secret, Secret) else secret
-    return text.encode()
+    return _text_of(secret).encode()
+
+
+def _text_of(secret: str | Secret) -> str:
+    return secret.reveal() if isinstance(secret, Secret) else secret
 
 
 def _require_key(key: bytes) -> bytes:
@@ -177,7 +244,7 @@ def _standard_keys(secret: SecretText) -> list[bytes]:
     """The keys that a secret can mean, the one to sign with first; none for an unusable secret."""
     if isinstance(secret, bytes):
         return [secret] if secret else []
-    text = secret.reveal() if isinstance(secret, Secret) else secret
+    text = _text_of(secret)
     if text.startswith(_STANDARD_PREFIX):
         decoded = _decode_base64(text.removeprefix(_STANDARD_PREFIX))
         return [decoded] if decoded else []
@@ -193,12 +260,7 @@ def _decode_base64(text: str) -> bytes:
         return b""
 
 
-def _several(secrets: SecretText | Sequence[SecretText]) -> Iterable[SecretText]:
-    # A lone string is one secret; iterating over it would accept each of its letters as a key.
-    return (secrets,) if isinstance(secrets, str | bytes | Secret) else secrets
-
-
-def _normalised(signature: str | bytes | None) -> bytes:
+def _signature_text(signature: str | bytes | None) -> bytes:
     if signature is None or not signature:
         raise WebhookVerificationError("The signature header is missing or empty.")
     if not isinstance(signature, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
@@ -212,7 +274,21 @@ def _normalised(signature: str | bytes | None) -> bytes:
         raise WebhookVerificationError("The signature header holds characters outside ASCII.") from error
 
 
-def _unix_seconds(timestamp: str | None) -> int:
+def _hex_signature(signature: str | bytes | None) -> bytes:
+    """The digest that the documented header states."""
+    text = _signature_text(signature)
+    digits = text[7:] if text[:7].lower() == b"sha256=" else text
+    try:
+        return binascii.unhexlify(digits)
+    except binascii.Error as error:
+        raise WebhookVerificationError("The signature header is not made of hex digits.") from error
+
+
+def _fresh(timestamp: str | None, now: datetime, tolerance: float) -> int:
+    if now.tzinfo is None:
+        raise InvalidInputError(
+            "now has no time zone, so a timestamp cannot be compared with it.", hint="Pass datetime.now(UTC)."
+        )
     if (
         not isinstance(timestamp, str)
         or not 0 < len(timestamp) <= _MAX_TIMESTAMP_DIGITS
@@ -221,28 +297,39 @@ def _unix_seconds(timestamp: str | None) -> int:
         raise WebhookVerificationError(
             "The header webhook-timestamp is missing or is not a Unix time in seconds."
         )
-    return int(timestamp)
-
-
-def _hex_digest(key: bytes, body: bytes) -> str:
-    return hmac.new(key, body, hashlib.sha256).hexdigest()
+    seconds = int(timestamp)
+    if abs(now.timestamp() - seconds) > tolerance:
+        raise WebhookVerificationError(
+            f"The webhook's timestamp lies more than {tolerance:g} seconds from the present.",
+            hint="Check this machine's clock; if it is right, the delivery is a replay and must be ignored.",
+        )
+    return seconds
 
 
 def _standard_digest(key: bytes, msg_id: str, timestamp: str, body: bytes) -> bytes:
-    signed = f"{msg_id}.{timestamp}.".encode() + body
-    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+    return base64.b64encode(hmac.digest(key, f"{msg_id}.{timestamp}.".encode() + body, "sha256"))
 
 
-def _require_match(given: Sequence[bytes], expected: Sequence[bytes]) -> None:
+def _require_match(given: Sequence[bytes], expected: Sequence[tuple[str, bytes]]) -> str:
     if not expected:
         raise WebhookVerificationError(
-            "No webhook secret is configured, so nothing can be verified.",
+            "No webhook secret is configured, or none is in force any more, so nothing can be verified.",
             hint="Pass the secret that the webhook was created with.",
         )
     # Every pair is compared, each in constant time: neither duration nor text tells which secret was near.
-    matches = [hmac.compare_digest(one, other) for one in given for other in expected]
-    if not any(matches):
+    matches = [name for one in given for name, other in expected if hmac.compare_digest(one, other)]
+    if not matches:
         raise WebhookVerificationError("The signature was made with none of the configured secrets.")
+    return matches[0]
 
 
-__all__ = ["TOLERANCE_SECONDS", "SecretText", "sign", "sign_standard", "verify", "verify_standard"]
+__all__ = [
+    "TOLERANCE_SECONDS",
+    "SecretText",
+    "Secrets",
+    "SigningSecret",
+    "sign",
+    "sign_standard",
+    "verify",
+    "verify_standard",
+]

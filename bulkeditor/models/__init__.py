@@ -4,6 +4,13 @@ from bulkeditor.models._base import JSON, UNSET, Model, Timestamp, UnsetType
 from bulkeditor.models._changes import PriceAdjustment, ProductCreate, ProductUpdate, Updates
 from bulkeditor.models._inputs import Money, money
 from bulkeditor.models._job import Job, JobRowError, parse_execution_time
+from bulkeditor.models._payloads import (
+    ChangedProduct,
+    CreatedProduct,
+    JobReport,
+    ProductReference,
+    StockChange,
+)
 from bulkeditor.models._product import Product
 from bulkeditor.models._resources import (
     ApiKey,
@@ -29,11 +36,14 @@ __all__ = [
     "JSON",
     "UNSET",
     "ApiKey",
+    "ChangedProduct",
+    "CreatedProduct",
     "DecodedPage",
     "Delivery",
     "EventName",
     "InventoryLevel",
     "Job",
+    "JobReport",
     "JobRowError",
     "JobStatus",
     "Location",
@@ -44,10 +54,12 @@ __all__ = [
     "Product",
     "ProductAnalytics",
     "ProductCreate",
+    "ProductReference",
     "ProductUpdate",
     "RowProblem",
     "Scope",
     "Status",
+    "StockChange",
     "Timestamp",
     "UnsetType",
     "Updates",

@@ -251,7 +251,10 @@ class Model(metaclass=_Layered):
         """The loaded fields and the unknown ones under their JSON names; values stay Decimal and datetime."""
         wire = self.__wire__
         plain: dict[str, Any] = dict(self._own_extra())
-        plain.update((wire.get(name, name), value) for name, value in self._values().items())
+        plain.update(
+            (wire.get(name, name), value.to_dict() if isinstance(value, Model) else value)
+            for name, value in self._values().items()
+        )
         return plain
 
     def _values(self) -> dict[str, Any]:

@@ -99,6 +99,8 @@ def _is_factory(default: object) -> bool:
 
 def _reader(hint: Any) -> Reader:
     if get_origin(hint) not in (Union, UnionType):
+        if isinstance(hint, type) and issubclass(hint, Model):
+            return functools.partial(_model, hint)
         return _READERS.get(hint, _anything)
     options = get_args(hint)
     inner = [_READERS.get(option, _anything) for option in options if option is not NoneType]
@@ -202,6 +204,12 @@ def _object(value: Any) -> dict[str, JSON]:
 
 def _text_object(value: Any) -> dict[str, str]:
     return {name: _text(item) for name, item in _object(value).items()}
+
+
+def _model(kind: type[Model], value: Any) -> Model:
+    if not isinstance(value, dict):
+        raise _refuse("an object", value)
+    return read_row(kind, cast("dict[str, JSON]", value))[0]
 
 
 def _list(value: Any) -> list[JSON]:

@@ -65,7 +65,10 @@ def _draft(model: type[ModelT], names: Collection[str], *, patchy: bool) -> type
     body: dict[str, object] = {
         "__slots__": (),
         "__attrs_attrs__": wanted,
-        "__annotations__": {field.name: field.type for field in wanted},
+        # A model within a model is made by its own plan, from its own bytes.
+        "__annotations__": {
+            field.name: msgspec.Raw if is_model(field.type) else field.type for field in wanted
+        },
         "__setattr__": object.__setattr__,  # a model that extends another inherits its manners
         "__delattr__": object.__delattr__,
     }
@@ -144,6 +147,49 @@ def _sum(amounts: Iterable[decimal.Decimal | None]) -> decimal.Decimal:
     return sum(filter(None, amounts), decimal.Decimal())
 
 
+def is_model(hint: Any) -> bool:
+    """Whether a field holds a model of its own.
+
+    Args:
+        hint: The field's type.
+    """
+    return isinstance(hint, type) and issubclass(hint, Model)
+
+
+class _Inner:
+    """The models that rows of a model hold.
+
+    Args:
+        model: The class of the rows.
+        names: The fields that are read.
+    """
+
+    def __init__(self, model: type[Model], names: Collection[str]) -> None:
+        fields = attrs.fields(cast("type[attrs.AttrsInstance]", model))
+        self._plans = [
+            (_slot(model, field.name), Plan(field.type, "", None))
+            for field in fields
+            if field.name in names and is_model(field.type)
+        ]
+
+    def fill(self, rows: Iterable[Model]) -> None:
+        """Put models where their bytes are.
+
+        Args:
+            rows: Fresh from the decoder.
+
+        Raises:
+            NotStrictError: One of them cannot be read in one pass, or DECODE_FAILURES.
+        """
+        for slot, inner in self._plans:
+            for row in rows:
+                try:
+                    raw = slot.__get__(row)
+                except AttributeError:
+                    continue
+                slot.__set__(row, inner.one(bytes(raw)))
+
+
 def _slot(model: type[Model], name: str) -> Any:
     return next(cls.__dict__[name] for cls in model.__mro__ if name in cls.__dict__)
 
@@ -192,6 +238,7 @@ class Plan(Generic[ModelT]):
         # Fields that were asked for by name are there as a rule, and a true default must be filled in.
         self._variant = _draft(model, self.names, patchy=fields is None and not has_defaults)
         self._money = _Money(model, self._variant, self.names)
+        self._inner = _Inner(model, self.names)
         kind: Any = dict[str, Any] if self._renames else self._variant
         self._row = cast("msgspec.json.Decoder[ModelT]", decoder(kind))
         self._rows = cast("msgspec.json.Decoder[list[ModelT]]", decoder(list[kind]))
@@ -248,6 +295,7 @@ class Plan(Generic[ModelT]):
             NotStrictError: An amount is none; the rows are drafts still.
         """
         self._money.check(rows)
+        self._inner.fill(rows)
         if gaps:
             # Models with true defaults; other threads leave a false alarm at times; and all models, should
             # msgspec change how it finds absent fields.

@@ -1,31 +1,86 @@
-"""Receiving webhooks: the signature check.
+"""Webhooks: verify what comes, read it as typed events, and receive it so that none is lost.
 
-Answer 401 to whatever :func:`verify_signature` refuses, and give it the raw bytes of the request: a body that
-was parsed and written again has another signature.
+:func:`verify_signature` and :func:`unwrap` check and read one delivery; :class:`Receiver` is the whole
+receiving side, with a durable inbox. Names are loaded when they are first used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from bulkeditor import signature as _signature
-from bulkeditor._secret import Secret
+if TYPE_CHECKING:
+    from bulkeditor.signature import SigningSecret
+    from bulkeditor.webhooks._events import (
+        BulkJobCompleted,
+        BulkJobFailed,
+        BulkJobStarted,
+        Event,
+        InventoryUpdated,
+        ProductCreated,
+        ProductDeleted,
+        ProductUpdated,
+        UnknownEvent,
+        WebhookEvent,
+    )
+    from bulkeditor.webhooks._inbox import InboxEntry, InboxStore
+    from bulkeditor.webhooks._receipt import Receipt
+    from bulkeditor.webhooks._receiver import Receiver
+    from bulkeditor.webhooks._sqlite import SQLiteInbox
+    from bulkeditor.webhooks._unwrap import unwrap, verify_signature
 
-__all__ = ["verify_signature"]
+_HOMES = {
+    "bulkeditor.signature": ("SigningSecret",),
+    "bulkeditor.webhooks._events": (
+        "BulkJobCompleted",
+        "BulkJobFailed",
+        "BulkJobStarted",
+        "Event",
+        "InventoryUpdated",
+        "ProductCreated",
+        "ProductDeleted",
+        "ProductUpdated",
+        "UnknownEvent",
+        "WebhookEvent",
+    ),
+    "bulkeditor.webhooks._inbox": ("InboxEntry", "InboxStore"),
+    "bulkeditor.webhooks._receipt": ("Receipt",),
+    "bulkeditor.webhooks._receiver": ("Receiver",),
+    "bulkeditor.webhooks._sqlite": ("SQLiteInbox",),
+    "bulkeditor.webhooks._unwrap": ("unwrap", "verify_signature"),
+}
 
 
-def verify_signature(
-    body: bytes, signature: str | bytes | None, secret: str | Secret | Sequence[str | Secret]
-) -> None:
-    """Check that a webhook comes from the product and was not altered.
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(home), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'bulkeditor.webhooks' has no attribute {name!r}")
 
-    Args:
-        body: The raw bytes of the request.
-        signature: The value of ``X-Webhook-Signature``, as it came; ``None`` where the header is missing.
-        secret: The webhook's secret, or several while one is being rotated.
 
-    Raises:
-        WebhookVerificationError: It is not genuine.
-        TypeError: ``body`` is text or parsed data, which can't be verified.
-    """
-    _signature.verify(body, signature, secret)
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "BulkJobCompleted",
+    "BulkJobFailed",
+    "BulkJobStarted",
+    "Event",
+    "InboxEntry",
+    "InboxStore",
+    "InventoryUpdated",
+    "ProductCreated",
+    "ProductDeleted",
+    "ProductUpdated",
+    "Receipt",
+    "Receiver",
+    "SQLiteInbox",
+    "SigningSecret",
+    "UnknownEvent",
+    "WebhookEvent",
+    "unwrap",
+    "verify_signature",
+]

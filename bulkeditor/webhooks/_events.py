@@ -1,0 +1,376 @@
+"""The typed events: one class for each name, made to be told apart by ``match``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias, TypeVar
+from urllib.parse import quote
+
+import attrs
+
+from bulkeditor.models import (
+    JSON,
+    ChangedProduct,
+    CreatedProduct,
+    JobReport,
+    Model,
+    Product,
+    ProductReference,
+    StockChange,
+)
+from bulkeditor.models._base import RowSource
+
+ResultT = TypeVar("ResultT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+# What stands in the payload beside fields that only a later version knows.
+_ENVELOPE: Final = frozenset({"event", "timestamp", "data"})
+
+
+class Gets(Protocol[ResultT_co]):
+    """Something that gives one object by its id: ``shop.products``, ``shop.bulk_jobs``."""
+
+    def get(self, ident: str, /) -> ResultT_co:
+        """The object, or an awaitable of it."""
+        ...
+
+
+class ProductShop(Protocol[ResultT_co]):
+    """A client, blocking or for asyncio, that reads products."""
+
+    @property
+    def products(self) -> Gets[ResultT_co]:
+        """``shop.products``."""
+        ...
+
+
+class JobShop(Protocol[ResultT_co]):
+    """A client, blocking or for asyncio, that reads bulk jobs."""
+
+    @property
+    def bulk_jobs(self) -> Gets[ResultT_co]:
+        """``shop.bulk_jobs``."""
+        ...
+
+
+class First(Protocol[ResultT_co]):
+    """A pager, blocking or for asyncio."""
+
+    def first(self) -> ResultT_co:
+        """The first item, or an awaitable of it."""
+        ...
+
+
+class Levels(Protocol[ResultT_co]):
+    """``shop.inventory``."""
+
+    def levels(
+        self, *, product_id: str | None, sku: str | None, location_id: str | None
+    ) -> First[ResultT_co]:
+        """Stock by product and location."""
+        ...
+
+
+class StockShop(Protocol[ResultT_co]):
+    """A client, blocking or for asyncio, that reads stock."""
+
+    @property
+    def inventory(self) -> Levels[ResultT_co]:
+        """``shop.inventory``."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class WebhookEvent:
+    """What every event has.
+
+    Args:
+        id: The delivery's identity: ``webhook-id`` where the server sends one, else ``sha256:`` and the
+            hash of the body. The same at each attempt, so it is the key for effects that must happen once.
+        timestamp: When it happened, by the server's clock.
+        signed_by: Which secret matched: its ``id``, or its place in the list.
+        body: The raw bytes that were signed.
+    """
+
+    id: str
+    timestamp: datetime
+    signed_by: str = attrs.field(default="", eq=False)
+    body: bytes = attrs.field(default=b"{}", repr=False, eq=False)
+
+    rank: ClassVar[int] = 1
+    """Orders events of one entity that bear the same time: nothing precedes a creation or follows an end."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the payload, beside ``data``, that this version does not know; decoded when asked for."""
+        return MappingProxyType(RowSource(self.body, single=True).unknown_fields(0, _ENVELOPE))
+
+    @property
+    def entity(self) -> str | None:
+        """What the event is about, as one text; events of one entity are handled in order.
+
+        None when that is not known: such an event stands alone.
+        """
+        return None
+
+    @property
+    def version(self) -> datetime:
+        """How new the state is that the event tells of; an older one than was handled already is stale."""
+        return self.timestamp
+
+
+@attrs.frozen(kw_only=True)
+class ProductCreated(WebhookEvent):
+    """``product.created``.
+
+    Args:
+        data: The new product.
+    """
+
+    name: ClassVar[Literal["product.created"]] = "product.created"
+    rank: ClassVar[int] = 0
+    data: CreatedProduct = attrs.field(hash=False)
+
+    @property
+    def entity(self) -> str | None:
+        """The product."""
+        return _product(self.data)
+
+    @property
+    def version(self) -> datetime:
+        """The product's ``updated_at``, or the event's time."""
+        return _updated_at(getattr(self.data, "product", None), self.timestamp)
+
+    def refetch(self, shop: ProductShop[ResultT]) -> ResultT:
+        """The product as it is now.
+
+        Args:
+            shop: A client. Of one for asyncio the result is awaited.
+
+        Raises:
+            NotFoundError: It was deleted since.
+            NotLoadedError: The event does not name its ``product_id``.
+        """
+        return shop.products.get(self.data.product_id)
+
+
+@attrs.frozen(kw_only=True)
+class ProductUpdated(WebhookEvent):
+    """``product.updated``.
+
+    Args:
+        data: What changed.
+    """
+
+    name: ClassVar[Literal["product.updated"]] = "product.updated"
+    data: ChangedProduct = attrs.field(hash=False)
+
+    @property
+    def entity(self) -> str | None:
+        """The product."""
+        return _product(self.data)
+
+    @property
+    def version(self) -> datetime:
+        """The ``updated_at`` among the changes, or the event's time."""
+        return _updated_at(getattr(self.data, "changes", None), self.timestamp)
+
+    def refetch(self, shop: ProductShop[ResultT]) -> ResultT:
+        """The product as it is now.
+
+        Args:
+            shop: A client. Of one for asyncio the result is awaited.
+
+        Raises:
+            NotFoundError: It was deleted since.
+            NotLoadedError: The event does not name its ``product_id``.
+        """
+        return shop.products.get(self.data.product_id)
+
+
+@attrs.frozen(kw_only=True)
+class ProductDeleted(WebhookEvent):
+    """``product.deleted``.
+
+    Args:
+        data: Which product it was.
+    """
+
+    name: ClassVar[Literal["product.deleted"]] = "product.deleted"
+    rank: ClassVar[int] = 2
+    data: ProductReference = attrs.field(hash=False)
+
+    @property
+    def entity(self) -> str | None:
+        """The product."""
+        return _product(self.data)
+
+    def refetch(self, shop: ProductShop[ResultT]) -> ResultT:
+        """The product, should it be there all the same.
+
+        Args:
+            shop: A client. Of one for asyncio the result is awaited.
+
+        Raises:
+            NotFoundError: It is gone, as the event says.
+            NotLoadedError: The event does not name its ``product_id``.
+        """
+        return shop.products.get(self.data.product_id)
+
+
+@attrs.frozen(kw_only=True)
+class _JobEvent(WebhookEvent):
+    data: JobReport = attrs.field(hash=False)
+
+    @property
+    def entity(self) -> str | None:
+        """The job."""
+        ident: str | None = getattr(self.data, "job_id", None)
+        return None if ident is None else f"bulk_job/{_quoted(ident)}"
+
+    def refetch(self, shop: JobShop[ResultT]) -> ResultT:
+        """The job as it is now.
+
+        Args:
+            shop: A client. Of one for asyncio the result is awaited.
+
+        Raises:
+            NotFoundError: The server does not know it any more.
+            NotLoadedError: The event does not name its ``job_id``.
+        """
+        return shop.bulk_jobs.get(self.data.job_id)
+
+
+@attrs.frozen(kw_only=True)
+class BulkJobStarted(_JobEvent):
+    """``bulk_job.started``.
+
+    Args:
+        data: The job; how far it came is not known yet.
+    """
+
+    name: ClassVar[Literal["bulk_job.started"]] = "bulk_job.started"
+    rank: ClassVar[int] = 0
+
+
+@attrs.frozen(kw_only=True)
+class BulkJobCompleted(_JobEvent):
+    """``bulk_job.completed``: the job ran to its end; single products may have failed.
+
+    Args:
+        data: The job, with what became of it.
+    """
+
+    name: ClassVar[Literal["bulk_job.completed"]] = "bulk_job.completed"
+
+
+@attrs.frozen(kw_only=True)
+class BulkJobFailed(_JobEvent):
+    """``bulk_job.failed``.
+
+    Args:
+        data: The job, with ``error``.
+    """
+
+    name: ClassVar[Literal["bulk_job.failed"]] = "bulk_job.failed"
+
+
+@attrs.frozen(kw_only=True)
+class InventoryUpdated(WebhookEvent):
+    """``inventory.updated``.
+
+    Args:
+        data: The stock of one product at one location.
+    """
+
+    name: ClassVar[Literal["inventory.updated"]] = "inventory.updated"
+    data: StockChange = attrs.field(hash=False)
+
+    @property
+    def entity(self) -> str | None:
+        """The product at the location."""
+        product = _product(self.data)
+        location: str | None = getattr(self.data, "location_id", None)
+        return None if product is None else f"inventory/{product}/{_quoted(location or '')}"
+
+    @property
+    def version(self) -> datetime:
+        """``updated_at`` where it is sent, or the event's time."""
+        return _updated_at(self.data, self.timestamp)
+
+    def refetch(self, shop: StockShop[ResultT]) -> ResultT:
+        """The stock as it is now (an InventoryLevel), or None when there is none of this product here.
+
+        Args:
+            shop: A client. Of one for asyncio the result is awaited.
+
+        Raises:
+            UnsupportedByServerError: The server has only the documented API.
+        """
+        ident: str | None = getattr(self.data, "product_id", None)
+        sku: str | None = getattr(self.data, "sku", None)
+        location: str | None = getattr(self.data, "location_id", None)
+        return shop.inventory.levels(
+            product_id=ident, sku=None if ident else sku, location_id=location
+        ).first()
+
+
+@attrs.frozen(kw_only=True)
+class UnknownEvent(WebhookEvent):
+    """An event that this version of the library does not know.
+
+    Args:
+        name: Its name, as sent.
+        data: Its data, as sent.
+    """
+
+    name: str
+    data: JSON = attrs.field(hash=False)
+
+
+Event: TypeAlias = (
+    ProductCreated
+    | ProductUpdated
+    | ProductDeleted
+    | BulkJobStarted
+    | BulkJobCompleted
+    | BulkJobFailed
+    | InventoryUpdated
+    | UnknownEvent
+)
+"""Any event; ``match`` on the classes, or compare ``event.name``."""
+
+
+def _product(data: Model) -> str | None:
+    """Names a product by its id, or by its SKU where only that is sent."""
+    ident: str | None = getattr(data, "product_id", None)
+    if ident is not None:
+        return f"product/{_quoted(ident)}"
+    sku: str | None = getattr(data, "sku", None)
+    return None if sku is None else f"sku/{_quoted(sku)}"
+
+
+def _quoted(ident: str) -> str:
+    # Separators within an id would let two entities share one name; and the text must fit any database.
+    return quote(ident, safe="", errors="replace")
+
+
+def _updated_at(source: Product | StockChange | None, otherwise: datetime) -> datetime:
+    value: datetime | None = getattr(source, "updated_at", None)
+    return otherwise if value is None else value
+
+
+__all__ = [
+    "BulkJobCompleted",
+    "BulkJobFailed",
+    "BulkJobStarted",
+    "Event",
+    "InventoryUpdated",
+    "ProductCreated",
+    "ProductDeleted",
+    "ProductUpdated",
+    "UnknownEvent",
+    "WebhookEvent",
+]

@@ -1,0 +1,474 @@
+"""Receive webhooks and lose none: verify, store, answer, and only then handle."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
+
+from bulkeditor.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    MalformedDataError,
+    WebhookVerificationError,
+)
+from bulkeditor.http import RetryPolicy
+from bulkeditor.signature import Secrets
+from bulkeditor.webhooks._decode import MAX_AGE, MAX_AHEAD
+from bulkeditor.webhooks._drive import Bell, drive, drive_async
+from bulkeditor.webhooks._events import Event, UnknownEvent, WebhookEvent
+from bulkeditor.webhooks._handlers import Handlers, HandlerT
+from bulkeditor.webhooks._inbox import Arrival, InboxEntry, InboxStore, Status
+from bulkeditor.webhooks._receipt import Receipt
+from bulkeditor.webhooks._unwrap import unwrap
+from bulkeditor.webhooks._verify import Headers
+from bulkeditor.webhooks._work import Handling, Idle, Run, Work
+
+if TYPE_CHECKING:
+    from bulkeditor.webhooks._asgi import ASGIApp
+    from bulkeditor.webhooks._wsgi import WSGIApp
+
+SecretSource: TypeAlias = Secrets | Callable[[], Secrets]
+"""Secrets, or what gives them at each delivery: a vault, where they are rotated without a restart."""
+
+_LOG: Final = logging.getLogger("bulkeditor.webhooks")
+_DAY: Final = 86_400
+_PRUNE_EVERY: Final = 3600.0
+# About two hours of retries: 2 s, 4 s … 10 minutes.
+_RETRY: Final = RetryPolicy(max_retries=16, base_delay=2000, max_delay=600_000)
+
+
+class Receiver:
+    """Takes deliveries, keeps each event once in a durable inbox, and lets handlers work through it.
+
+    A delivery is answered with 2xx when it is on the disk, and handled afterwards. Handlers that fail are
+    tried again, after growing waits; an event that fails too often becomes a dead letter. Events of one
+    entity are handled one at a time and in the order of their versions; entities do not wait for each other.
+
+    A handler is called at least once for each event, and again when it failed or its process died before the
+    end was noted. ``event.id`` is the key by which it can tell; a handler that takes ``(event, tx)`` works in
+    the inbox's own transaction, and its effect there happens exactly once.
+
+    Args:
+        secrets: The webhook's secret, several while one is rotated, or a function that gives them.
+        store: The inbox: a SQLite file, or a store.
+        path: The only path that the applications answer; ``None`` = any, as where they are mounted.
+        max_body: Largest body in bytes; a longer one is refused before it is read.
+        max_age: Seconds that an event's ``timestamp`` may lie in the past. Senders retry for days.
+        max_ahead: Seconds that it may lie in the future.
+        retry: How often a failing handler is tried again and after which waits (milliseconds, as everywhere
+            in a RetryPolicy).
+        lease: Seconds after which another worker takes over from one that died.
+        workers: How many events are handled at once; 0 = this process only receives.
+        poll: Seconds after which a worker looks for what other processes have stored.
+        retention: Seconds for which handled events are remembered, at least ``max_age``: until then a repeat
+            is recognised.
+        clock: The time of day, aware, when it is not this machine's; for tests.
+
+    Raises:
+        ConfigurationError: An option cannot work; the text names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        secrets: SecretSource,
+        store: str | os.PathLike[str] | InboxStore,
+        path: str | None = None,
+        max_body: int = 1 << 20,
+        max_age: float = MAX_AGE,
+        max_ahead: float = MAX_AHEAD,
+        retry: RetryPolicy = _RETRY,
+        lease: float = 30.0,
+        workers: int = 1,
+        poll: float = 1.0,
+        retention: float = 7 * _DAY,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        if retention < max_age:
+            raise ConfigurationError(
+                f"retention ({retention:g} s) is shorter than max_age ({max_age:g} s): a delivery could be "
+                "repeated after it was forgotten.",
+                hint="Make retention at least as long as max_age.",
+            )
+        if not callable(secrets) and not secrets:
+            raise ConfigurationError(
+                "A receiver without a secret would refuse every delivery.",
+                hint="Pass the secret that the webhook was created with.",
+            )
+        for name, value in (("lease", lease), ("poll", poll), ("max_body", max_body)):
+            if value <= 0:
+                raise ConfigurationError(f"{name} must be more than 0, not {value!r}.")
+        self.max_body = max_body
+        self.path = path
+        self._secrets = secrets
+        self._store = _opened(store)
+        self._max_age, self._max_ahead = max_age, max_ahead
+        self._poll, self._retention, self._clock = poll, retention, clock or partial(datetime.now, UTC)
+        self._workers = workers
+        self._handlers = Handlers()
+        self._handling = Handling(self._store, self._handlers, retry, lease)
+        self._bell = Bell()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._prune_at = 0.0
+
+    # Handlers
+
+    def on(
+        self, *events: str | type[WebhookEvent], name: str | None = None
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Register a handler: ``@receiver.on("inventory.updated")``.
+
+        Args:
+            events: Names (``"product.updated"``), families (``"product.*"``), ``"*"`` for all, or classes
+                (``InventoryUpdated``).
+            name: What the handler is called in the inbox; its module and qualified name when left out. Keep
+                it when the function moves, or events under way are handled by it once more.
+
+        Returns:
+            A decorator that gives the function back. The function takes the event; with a second argument
+            it also gets the inbox's connection within an open transaction, which commits what it writes
+            together with the note that the event is handled. It may be a coroutine function (without ``tx``).
+
+        Raises:
+            InvalidInputError: An event's name is misspelt, or there is such a handler already.
+        """
+
+        def register(handler: HandlerT) -> HandlerT:
+            for event in events or ("*",):
+                self._handlers.add(_name_of(event), handler, name)
+            return handler
+
+        return register
+
+    def on_stale(self, handler: HandlerT) -> HandlerT:
+        """Register a handler for events that came too late: a newer one of the entity was handled already.
+
+        They are not given to the other handlers. It takes what other handlers take.
+        """
+        self._handlers.add_stale(handler, None)
+        return handler
+
+    # Receiving
+
+    def receive(self, body: bytes, headers: Headers) -> Receipt:
+        """Check a delivery and store its event; what the applications do with each request.
+
+        Args:
+            body: The raw bytes of the request.
+            headers: Its headers: a mapping, pairs, or a WSGI environ.
+
+        Returns:
+            What became of it; answer with ``receipt.status``. An event that is not stored is never answered
+            with 2xx.
+
+        Raises:
+            TypeError: ``body`` is no bytes, which can't be verified, or ``headers`` are no headers.
+        """
+        # What is no bytes (and perhaps has no length) is told so by unwrap().
+        if type(body) is bytes and len(body) > self.max_body:
+            return Receipt(outcome="too_large")
+        try:
+            event = unwrap(
+                body,
+                headers,
+                self._secrets() if callable(self._secrets) else self._secrets,
+                now=self._clock(),
+                max_age=self._max_age,
+                max_ahead=self._max_ahead,
+            )
+        except WebhookVerificationError as error:
+            _LOG.warning("A webhook was refused: %s", error.message)
+            return Receipt(outcome="unverified", error=error)
+        except MalformedDataError as error:
+            _LOG.error("A genuine webhook cannot be read: %s", error.message)
+            return Receipt(outcome="malformed", error=error)
+        return self._keep(event)
+
+    async def receive_async(self, body: bytes, headers: Headers) -> Receipt:
+        """:meth:`receive`, awaited: the disk does not hold up the event loop.
+
+        Args:
+            body: The raw bytes of the request.
+            headers: Its headers.
+        """
+        return await asyncio.to_thread(self.receive, body, headers)
+
+    def _keep(self, event: Event) -> Receipt:
+        facts = {"event_id": event.id, "event": event.name}
+        try:
+            new = self._store.add(_arrival(event))
+        except Exception:  # noqa: BLE001 - see below
+            # Whatever the database says: the sender is told to come again, and nothing is lost.
+            _LOG.exception("A webhook could not be stored.", extra=facts)
+            return Receipt(outcome="unavailable", event=event)
+        if not new:
+            return Receipt(outcome="duplicate", event=event)
+        _LOG.debug("Webhook event %s (%s) was stored.", event.id, event.name, extra=facts)
+        self._bell.ring()
+        return Receipt(outcome="accepted", event=event)
+
+    @cached_property
+    def asgi(self) -> ASGIApp:
+        """The receiver as an ASGI application; its workers run in the server's event loop."""
+        from bulkeditor.webhooks._asgi import ASGIApp  # noqa: PLC0415 - one of the two is used
+
+        return ASGIApp(self)
+
+    @cached_property
+    def wsgi(self) -> WSGIApp:
+        """The receiver as a WSGI application; its workers run in threads."""
+        from bulkeditor.webhooks._wsgi import WSGIApp  # noqa: PLC0415 - as above
+
+        return WSGIApp(self)
+
+    # Handling
+
+    def process_pending(self) -> int:
+        """Handle in this thread all that can be handled now.
+
+        Returns:
+            How many events were taken, whatever became of them.
+
+        Raises:
+            ConfigurationError: A handler is a coroutine function, and an event loop runs in this thread.
+        """
+        if self._handlers.any_waits and _in_loop():
+            raise ConfigurationError(
+                "Handlers that are coroutine functions cannot run here: an event loop runs in this thread.",
+                hint="Use: await receiver.process_pending_async()",
+            )
+        return drive(self._pending(), self._bell)
+
+    async def process_pending_async(self) -> int:
+        """Handle in this event loop all that can be handled now; plain functions run in threads.
+
+        Returns:
+            How many events were taken, whatever became of them.
+        """
+        return await drive_async(self._pending(), self._bell)
+
+    def work(self) -> None:
+        """Handle events in this thread until :meth:`stop` is called, by a thread or a signal handler."""
+        self._stopping = False
+        drive(self._worker(), self._bell)
+
+    def start(self) -> None:
+        """Start the workers as threads; does nothing where they run."""
+        with self._lock:
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            if self._threads or self._running_tasks():
+                return
+            self._stopping = False
+            for number in range(self._workers):
+                thread = threading.Thread(
+                    target=drive,
+                    args=(self._worker(), self._bell),
+                    name=f"bulkeditor-webhooks-{number}",
+                    daemon=True,
+                )
+                self._threads.append(thread)
+                thread.start()
+
+    async def start_async(self) -> None:
+        """Start the workers as tasks of this event loop; does nothing where they run."""
+        with self._lock:
+            if self._running_tasks() or any(thread.is_alive() for thread in self._threads):
+                return
+            self._stopping = False
+            self._tasks = [
+                asyncio.create_task(drive_async(self._worker(), self._bell)) for _ in range(self._workers)
+            ]
+
+    def stop(self, timeout: float | None = 30.0) -> bool:
+        """Let the workers finish the events that they are handling, and end.
+
+        Args:
+            timeout: Seconds to wait for them; ``None`` = as long as it takes.
+
+        Returns:
+            Whether all threads ended in time. What one of them goes on with is handled again by others only
+            if it does not finish.
+        """
+        self._stopping = True
+        self._bell.ring()
+        end = None if timeout is None else time.monotonic() + timeout
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(None if end is None else max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    async def stop_async(self, timeout: float | None = 30.0) -> bool:  # noqa: ASYNC109 - as stop()
+        """Let the tasks finish the events that they are handling, and end; cancel them after a while.
+
+        Args:
+            timeout: Seconds to wait for them; ``None`` = as long as it takes.
+
+        Returns:
+            Whether they ended in time.
+        """
+        self._stopping = True
+        self._bell.ring()
+        tasks, self._tasks = self._tasks, []
+        if not tasks:
+            return True
+        _, late = await asyncio.wait(tasks, timeout=timeout)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return not late
+
+    def close(self) -> None:
+        """Stop the threads and close the inbox."""
+        self.stop()
+        self._handling.close()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncGenerator[None]:
+        """Workers that run while an application runs: ``FastAPI(lifespan=receiver.lifespan)``.
+
+        Args:
+            app: The application; not used.
+        """
+        del app
+        await self.start_async()
+        try:
+            yield
+        finally:
+            await self.stop_async()
+
+    def _running_tasks(self) -> bool:
+        return any(not task.done() and not task.get_loop().is_closed() for task in self._tasks)
+
+    def _pending(self) -> Work[int]:
+        number = 0
+        while (yield from self._handling.next()):
+            number += 1
+        return number
+
+    def _worker(self) -> Work[None]:
+        while not self._stopping:
+            seen = self._bell.count
+            seconds = self._poll
+            try:
+                if (yield from self._handling.next()):
+                    continue
+                if time.monotonic() >= self._prune_at:
+                    self._prune_at = time.monotonic() + _PRUNE_EVERY
+                    yield Run(partial(self._store.prune, self._retention))
+                due: float | None = yield Run(self._store.next_due)
+                seconds = self._poll if due is None else min(self._poll, due)
+            except Exception:  # noqa: BLE001 - see below
+                # Whatever the database raises while it is away: events wait in it, and so do we.
+                _LOG.exception("The webhook inbox cannot be read.")
+            yield Idle(seen, seconds)
+
+    # Looking into the inbox
+
+    def dead_letters(self) -> Iterator[InboxEntry]:
+        """Events that were given up, in the order in which they came."""
+        return self._store.entries("dead")
+
+    def events(self, status: Status | None = None) -> Iterator[InboxEntry]:
+        """Events in the order in which they came.
+
+        Args:
+            status: Only these: ``pending``, ``done``, ``stale`` or ``dead``; ``None`` = all.
+        """
+        return self._store.entries(status)
+
+    def counts(self) -> Mapping[Status, int]:
+        """How many events there are of each status."""
+        return self._store.counts()
+
+    def replay(self, event_id: str, *, even_if_stale: bool = False) -> None:
+        """Handle an event once more that was given up, or was handled already.
+
+        Handlers that were done with a dead letter are not called again.
+
+        Args:
+            event_id: Its id.
+            even_if_stale: Handle it as it was meant, though newer ones of its entity were handled since;
+                without this it goes to ``on_stale``.
+
+        Raises:
+            InvalidInputError: There is no such event, or it still waits.
+        """
+        if not self._store.replay(event_id, even_if_stale=even_if_stale):
+            raise InvalidInputError(
+                f"There is no event {event_id!r} in the inbox that is over.",
+                hint="receiver.dead_letters() lists those that were given up.",
+            )
+        self._bell.ring()
+
+    def prune(self) -> int:
+        """Forget now what was handled longer ago than ``retention``; workers do so every hour.
+
+        Returns:
+            How many events were removed. Dead letters stay.
+        """
+        return self._store.prune(self._retention)
+
+
+def _opened(store: str | os.PathLike[str] | InboxStore) -> InboxStore:
+    if isinstance(store, str | os.PathLike):
+        from bulkeditor.webhooks._sqlite import SQLiteInbox  # noqa: PLC0415 - one of several
+
+        return SQLiteInbox(store)
+    return store
+
+
+def _name_of(event: str | type[WebhookEvent]) -> str:
+    if isinstance(event, str):
+        return event
+    name = getattr(event, "name", None)
+    if event is UnknownEvent or not isinstance(name, str):
+        raise InvalidInputError(
+            f"{event.__name__} is no event with a name.", hint="Register for '*', and tell them apart there."
+        )
+    return name
+
+
+def _arrival(event: Event) -> Arrival:
+    digest = hashlib.sha256(event.body).hexdigest()
+    return Arrival(
+        id=event.id,
+        identified=event.id != f"sha256:{digest}",
+        digest=digest,
+        name=event.name,
+        entity=event.entity,
+        version=event.version,
+        rank=event.rank,
+        body=event.body,
+        signed_by=event.signed_by,
+    )
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+__all__ = ["Receiver"]

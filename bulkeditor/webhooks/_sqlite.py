@@ -1,0 +1,193 @@
+"""The inbox in a SQLite file: for one machine, with any number of processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bulkeditor.errors import ConfigurationError
+from bulkeditor.webhooks._inbox import Effect
+from bulkeditor.webhooks._sql import MICROSECONDS, SQLInbox, Transaction, require_known
+
+# Each entry takes the schema one version further; what was released is never changed. The tables say whose
+# they are, and the version is a table too, because the file may be the application's own.
+_MIGRATIONS: Final = (
+    """
+CREATE TABLE bulkeditor_inbox_events (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  identified INTEGER NOT NULL,
+  digest TEXT NOT NULL,
+  name TEXT NOT NULL,
+  lane TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  signed_by TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'stale', 'dead')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  failures INTEGER NOT NULL DEFAULT 0,
+  forced INTEGER NOT NULL DEFAULT 0,
+  error TEXT,
+  finished_at INTEGER
+) STRICT;
+CREATE INDEX bulkeditor_inbox_digest ON bulkeditor_inbox_events (digest);
+CREATE INDEX bulkeditor_inbox_waiting ON bulkeditor_inbox_events (lane, version, rank, seq)
+  WHERE status = 'pending';
+CREATE INDEX bulkeditor_inbox_over ON bulkeditor_inbox_events (finished_at) WHERE status IN ('done', 'stale');
+CREATE INDEX bulkeditor_inbox_dead ON bulkeditor_inbox_events (seq) WHERE status = 'dead';
+CREATE TABLE bulkeditor_inbox_lanes (
+  lane TEXT PRIMARY KEY,
+  due_at INTEGER,
+  fence INTEGER NOT NULL DEFAULT 0,
+  version INTEGER,
+  rank INTEGER,
+  touched_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bulkeditor_inbox_due ON bulkeditor_inbox_lanes (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE bulkeditor_inbox_handled (
+  event TEXT NOT NULL,
+  handler TEXT NOT NULL,
+  PRIMARY KEY (event, handler)
+) STRICT, WITHOUT ROWID;
+""",
+)
+_NOW: Final = re.compile(r"\{now\}")
+
+
+class SQLiteInbox(SQLInbox):
+    """An inbox in a SQLite file.
+
+    Every commit is on the disk before it counts (WAL, ``synchronous=FULL``). Handlers that share its
+    transaction are given the ``sqlite3.Connection``.
+
+    Args:
+        path: The file; made when it is not there. It may be the application's own database: the tables begin
+            with ``bulkeditor_inbox_``.
+        busy_timeout: Seconds to wait for another writer.
+        clock: Seconds since the epoch; for tests.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        busy_timeout: float = 10.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = Path(path)
+        self._timeout = busy_timeout
+        self._clock = clock
+        # Within a process threads take turns here: SQLite's own waiting polls and is not fair.
+        self._turn = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._orphans: list[sqlite3.Connection] = []
+        self._pid = os.getpid()
+        self._closed = False
+
+    @contextmanager
+    def transaction(self) -> Generator[Transaction]:
+        """All or nothing, and on the disk when it ends."""
+        if not self._turn.acquire(timeout=self._timeout):
+            raise sqlite3.OperationalError("the inbox is locked by another thread")
+        try:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield _Transaction(connection, self._clock)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._turn:
+            self._closed = True
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._closed:
+            raise ConfigurationError("This inbox is closed.", hint="Make a new one, or close it later.")
+        if self._connection is not None and self._pid != os.getpid():
+            # Not to be used after a fork, nor closed: that would drop the locks of this process's own one.
+            self._orphans.append(self._connection)
+            self._connection = None
+        if self._connection is None:
+            self._connection, self._pid = self._connect(), os.getpid()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS bulkeditor_inbox_schema (version INTEGER NOT NULL) STRICT"
+            )
+            row = connection.execute("SELECT version FROM bulkeditor_inbox_schema").fetchone()
+            version = 0 if row is None else row[0]
+            require_known(version, len(_MIGRATIONS), self._path)
+            for script in _MIGRATIONS[version:]:
+                for statement in script.split(";\n"):
+                    connection.execute(statement)
+            connection.execute("DELETE FROM bulkeditor_inbox_schema")
+            connection.execute("INSERT INTO bulkeditor_inbox_schema VALUES (?)", (len(_MIGRATIONS),))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+class _Transaction(Transaction):
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], float]) -> None:
+        self._connection = connection
+        self._now = round(clock() * MICROSECONDS)
+
+    def run(self, sql: str, values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        return self._execute(sql, values).fetchall()
+
+    def change(self, sql: str, values: Mapping[str, object]) -> int:
+        return self._execute(sql, values).rowcount
+
+    def apply(self, effect: Effect) -> None:
+        # The effect and the note that it is done are one commit, so nothing within may commit.
+        self._connection.set_authorizer(_keep_transaction)
+        try:
+            effect(self._connection)
+        finally:
+            self._connection.set_authorizer(None)
+
+    def _execute(self, sql: str, values: Mapping[str, object]) -> sqlite3.Cursor:
+        return self._connection.execute(_NOW.sub(":now", sql), {**values, "now": self._now})
+
+
+def _keep_transaction(action: int, *_: object) -> int:
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else sqlite3.SQLITE_OK
+
+
+__all__ = ["SQLiteInbox"]
