@@ -93,6 +93,13 @@ def contract_full(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def crash_full(session: nox.Session) -> None:
+    """Every kind of run killed at every place, and some by SIGKILL; the usual run takes a share of them."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/crash", "-s", *session.posargs, env={"BULKEDITOR_CRASH_SHARE": "1"})
+
+
+@nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """The goals in figures, as ratios measured in one run: `nox -s bench -- decode`."""
     session.install("-e", ".[bench]")

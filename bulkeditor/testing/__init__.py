@@ -1,5 +1,38 @@
-"""For your own tests: a clock that never sleeps."""
+"""For your own tests: a clock that never sleeps, and a harness that kills long runs everywhere.
 
-from bulkeditor.testing._clock import InstantClock
+Names are loaded when they are first used.
+"""
 
-__all__ = ["InstantClock"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bulkeditor.testing._clock import InstantClock
+    from bulkeditor.testing._crash import CrashTest
+    from bulkeditor.testing._rig import Rig
+    from bulkeditor.testing._scenario import Scenario, WorkflowScenario
+
+_HOMES = {
+    "CrashTest": "_crash",
+    "InstantClock": "_clock",
+    "Rig": "_rig",
+    "Scenario": "_scenario",
+    "WorkflowScenario": "_scenario",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bulkeditor.testing' has no attribute {name!r}")
+    value: object = getattr(import_module(f"bulkeditor.testing.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = ["CrashTest", "InstantClock", "Rig", "Scenario", "WorkflowScenario"]
