@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bulkeditor.errors import (
         APIError,
         AuthenticationError,
+        BackupFileError,
         BulkEditorError,
         BulkEditorWarning,
         ConfigurationError,
@@ -115,6 +116,7 @@ _HOMES = {
     "bulkeditor.errors": (
         "APIError",
         "AuthenticationError",
+        "BackupFileError",
         "BulkEditorError",
         "BulkEditorWarning",
         "ConfigurationError",
@@ -206,6 +208,7 @@ __all__ = [
     "AsyncPlan",
     "AsyncUpdateReport",
     "AuthenticationError",
+    "BackupFileError",
     "BulkEditor",
     "BulkEditorError",
     "BulkEditorWarning",

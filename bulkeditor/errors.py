@@ -453,6 +453,12 @@ class PlanFileError(PlanError, ValueError):
     default_hint = "Make the plan again, or fetch the file as it was saved."
 
 
+class BackupFileError(BulkEditorError, ValueError):
+    """A file is no backup, was edited or cut off, or was written by a newer version; the text says which."""
+
+    default_hint = "Fetch the file as it was saved, or use another backup."
+
+
 class WebhookVerificationError(BulkEditorError):
     """A webhook's signature, timestamp or form is not genuine; it must not be acted on."""
 
@@ -470,6 +476,7 @@ class KeyRotationWarning(BulkEditorWarning):
 __all__ = [
     "APIError",
     "AuthenticationError",
+    "BackupFileError",
     "BulkEditorError",
     "BulkEditorWarning",
     "ConfigurationError",

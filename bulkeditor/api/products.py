@@ -74,7 +74,7 @@ def _keeper(condition: Condition | None, surplus: Collection[str]) -> Callable[[
         return unchanged
 
     def keep(item: Product) -> Product | None:
-        if condition is not None and not _matches(condition, item):
+        if condition is not None and not matches(condition, item):
             return None
         for name in surplus:
             unload(item, name)
@@ -83,7 +83,8 @@ def _keeper(condition: Condition | None, surplus: Collection[str]) -> Callable[[
     return keep
 
 
-def _matches(condition: Condition, item: Product) -> bool:
+def matches(condition: Condition, item: Product) -> bool:
+    """Whether a condition holds for a product; a field that the server left out is empty."""
     try:
         return condition.matches(item)
     except NotLoadedError:
@@ -207,4 +208,4 @@ def delete(product_id: str, *, policy: RetryPolicy) -> Exchange[None]:
     )
 
 
-__all__ = ["ALWAYS", "create", "delete", "get", "listing", "unload"]
+__all__ = ["ALWAYS", "create", "delete", "get", "listing", "matches", "unload"]

@@ -1,6 +1,7 @@
 """Plans: see what will change, apply it where the world still is what was seen, take it back."""
 
 from bulkeditor.plans import guards
+from bulkeditor.plans._backup import BackupReport
 from bulkeditor.plans._document import Counts, PlanDocument
 from bulkeditor.plans._draft import Draft
 from bulkeditor.plans._guard import Guard, Violation
@@ -10,6 +11,7 @@ from bulkeditor.plans._rule import Rule, Skip, rule
 from bulkeditor.plans._tags import tags
 
 __all__ = [
+    "BackupReport",
     "ChangeOutcome",
     "Counts",
     "Draft",

@@ -8,6 +8,7 @@ from uuid import uuid4
 import attrs
 
 from bulkeditor.client._async._core import AsyncCore
+from bulkeditor.plans._backup_restore import Restorer
 from bulkeditor.plans._document import PlanDocument
 from bulkeditor.plans._planner import Planner
 
@@ -25,7 +26,7 @@ class AsyncPlan(PlanDocument):
         return cls(core=core, **values)
 
 
-async def build_plan(core: AsyncCore, planner: Planner, *, title: str | None) -> AsyncPlan:
+async def build_plan(core: AsyncCore, planner: Planner | Restorer, *, title: str | None) -> AsyncPlan:
     """Read what a plan is about, and make it.
 
     Args:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bulkeditor.client._sync._plan import Plan
     from bulkeditor.client._sync._products import Products
     from bulkeditor.client._sync._webhooks import Webhooks
-    from bulkeditor.plans import Guard, Rule
+    from bulkeditor.plans import BackupReport, Guard, Rule
     from bulkeditor.query import Condition
     from bulkeditor.sandbox import Sandbox
 
@@ -205,6 +205,61 @@ class BulkEditor:
             document = attrs.evolve(document, shop=shop)
         document.check_shop(shop)
         return Plan.of(self._core, document)
+
+    def backup(self, path: str | PathLike[str]) -> BackupReport:
+        """Write every product to a file, page by page; the file is there whole, or not at all.
+
+        Args:
+            path: ``.jsonl`` or ``.jsonl.gz`` keep everything, exactly, with a checksum; ``.csv`` or
+                ``.csv.gz`` is for people and spreadsheets. A file that is there is replaced.
+
+        Returns:
+            What the file holds. Look at ``.complete``: the list may have changed while it was read.
+
+        Raises:
+            InvalidInputError: The path has another ending, or a product holds what no file can.
+            PaginationError: The server's pages have no end.
+            OSError: The file cannot be written.
+        """
+        from bulkeditor.client._sync._backup import write_backup  # noqa: PLC0415 - loaded when used
+
+        return write_backup(self._core, path)
+
+    def restore(
+        self,
+        path: str | PathLike[str],
+        *,
+        fields: Iterable[str] | None = None,
+        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        any_shop: bool = False,
+        title: str | None = None,
+    ) -> Plan:
+        """See what would make products as they are in a backup. Nothing is written before the plan is applied.
+
+        Products that are no longer in the shop, and those that are not in the backup, are listed in
+        ``.skipped``: nothing is created or deleted. So are rows and cells of an edited CSV that cannot be read.
+
+        Args:
+            path: A file that :meth:`backup` wrote; a CSV may have been edited since.
+            fields: Names of the fields to bring back; ``None`` = all that can be changed. Without
+                ``inventory_quantity``, what was sold since stays sold.
+            filter: Only products for which this holds in the shop now.
+            any_shop: Take a backup that was made under another address: its products must have the same ids here.
+            title: What the plan is called.
+
+        Raises:
+            BackupFileError: It is no backup, was cut off or edited, or was written by a newer version.
+            PlanError: It is of another shop, or does not hold the fields.
+            InvalidInputError: An argument is wrong; the text names it.
+            OSError: The file cannot be read.
+        """
+        from bulkeditor.client._sync._plan import build_plan  # noqa: PLC0415 - loaded when used
+        from bulkeditor.plans._backup import read_backup  # noqa: PLC0415 - loaded when used
+        from bulkeditor.plans._backup_restore import Restorer  # noqa: PLC0415 - loaded when used
+
+        shop = self._core.session.config.base_url
+        restorer = Restorer(read_backup(path), fields=fields, filter=filter, shop=shop, any_shop=any_shop)
+        return build_plan(self._core, restorer, title=title)
 
     @classmethod
     def sandbox(

@@ -9,6 +9,7 @@ from uuid import uuid4
 import attrs
 
 from bulkeditor.client._sync._core import Core
+from bulkeditor.plans._backup_restore import Restorer
 from bulkeditor.plans._document import PlanDocument
 from bulkeditor.plans._planner import Planner
 
@@ -26,7 +27,7 @@ class Plan(PlanDocument):
         return cls(core=core, **values)
 
 
-def build_plan(core: Core, planner: Planner, *, title: str | None) -> Plan:
+def build_plan(core: Core, planner: Planner | Restorer, *, title: str | None) -> Plan:
     """Read what a plan is about, and make it.
 
     Args:

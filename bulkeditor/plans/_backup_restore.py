@@ -1,0 +1,157 @@
+"""A restore, which is a plan: where the shop differs from a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import cast
+
+from bulkeditor.api._filters import condition_of
+from bulkeditor.api._lists import Listing
+from bulkeditor.api._paging import Walk
+from bulkeditor.api._request import name_list
+from bulkeditor.api.products import listing, matches
+from bulkeditor.errors import PlanError
+from bulkeditor.models import JSON, Product
+from bulkeditor.plans._backup import Backup
+from bulkeditor.plans._build import rows_between
+from bulkeditor.plans._document import Counts, PlanDocument
+from bulkeditor.plans._draft import CUSTOM, Draft
+from bulkeditor.plans._planner import SHOWN
+from bulkeditor.plans._rows import PlanRow, SkippedRow
+from bulkeditor.plans._values import check_field
+from bulkeditor.query import Condition
+
+
+class Restorer:
+    """Reads nothing itself: it says what to list, and takes the shop's products page by page.
+
+    Args:
+        backup: What the shop shall be like again.
+        fields: Names of the fields to bring back; ``None`` = all that the file holds.
+        filter: Which products, as they are in the shop now; where one is not there any more, as in the file.
+        shop: The shop's address.
+        any_shop: Take a backup of another shop.
+
+    Raises:
+        InvalidInputError: A field or the filter is wrong; the text names it.
+        PlanError: The backup is of another shop.
+    """
+
+    def __init__(
+        self,
+        backup: Backup,
+        *,
+        fields: Iterable[str] | None,
+        filter: Condition | Mapping[str, object] | None,  # noqa: A002 - the API's own name
+        shop: str,
+        any_shop: bool = False,
+    ) -> None:
+        if backup.shop is not None and backup.shop != shop and not any_shop:
+            raise PlanError(
+                f"{backup.name} is a backup of {backup.shop}, not of {shop}.",
+                hint="Pass any_shop=True if both are the same shop: its products must have the same ids here.",
+            )
+        self._backup = backup
+        self._left = dict(backup.products)
+        self._names = _chosen(backup, fields)
+        self._condition = condition_of(filter)
+        self._rows: list[PlanRow] = []
+        self._skipped: list[SkippedRow] = []
+        self._planned = self._unchanged = self._new = 0
+
+    @property
+    def listing(self) -> Listing[Product]:
+        """What to read: the whole list, because only that tells what is not there any more."""
+        needed = () if self._condition is None else self._condition.columns
+        columns = {name.partition(".")[0] for name in self._names}
+        return listing(fields=sorted(SHOWN.union(columns, needed)))
+
+    def take(self, products: Iterable[Product]) -> None:
+        """Compare some products of the shop."""
+        for product in products:
+            wanted = self._left.pop(product.id, None)
+            if self._condition is not None and not matches(self._condition, product):
+                continue
+            if wanted is None:
+                self._new += 1
+                self._skip(product, "not_in_backup", "It is not in the backup; it stays as it is.")
+                continue
+            rows = list(self._compare(product, wanted))
+            self._rows += rows
+            self._planned += bool(rows)
+            self._unchanged += not rows
+
+    def document(
+        self, walk: Walk[Product], *, ident: str, shop: str, now: datetime, title: str | None = None
+    ) -> PlanDocument:
+        """The plan, once everything was read; the arguments are those of the planner's."""
+        listed = {problem.id for problem in walk.problems}
+        for wanted in self._left.values():
+            if wanted.id in listed or not (self._condition is None or matches(self._condition, wanted)):
+                continue
+            reason = "It is in the backup and not in the shop; nothing is created."
+            if walk.missing:
+                reason = "It is in the backup and was on no page of a list that changed while it was read."
+            self._skip(wanted, "not_in_shop", reason)
+        unreadable = [
+            SkippedRow(product=None, code="unreadable", reason=str(problem)) for problem in walk.problems
+        ]
+        return PlanDocument(
+            id=ident,
+            title=title or f"Restore of {self._backup.name}",
+            shop=shop,
+            created_at=now,
+            filter="" if self._condition is None else str(self._condition),
+            updates=(f"as in {self._backup.name}",),
+            rows=tuple(self._rows),
+            skipped=(*self._backup.problems, *self._skipped, *unreadable),
+            counts=Counts(
+                planned=self._planned,
+                unchanged=self._unchanged,
+                skipped=self._new + len(unreadable),
+                moved=walk.moved,
+                missing=walk.missing,
+            ),
+        )
+
+    def _compare(self, product: Product, wanted: Product) -> Iterator[PlanRow]:
+        # A field that one side could not read is no field that differs.
+        readable = [name for name in self._names if _readable(product, wanted, name)]
+        columns = frozenset({name.partition(".")[0] for name in readable}) | SHOWN
+        before, after = Draft.of(product, columns), Draft.of(wanted, columns)
+        names = [entry for name in readable for entry in _entries(name, before, after)]
+        target = before.changed({name: after[name] for name in names})
+        return rows_between(before, target, dict.fromkeys(names, f"as in {self._backup.name}"))
+
+    def _skip(self, product: Product, code: str, reason: str) -> None:
+        sku = cast("str | None", getattr(product, "sku", None))
+        self._skipped.append(SkippedRow(product=product.id, sku=sku, code=code, reason=reason))
+
+
+def _chosen(backup: Backup, fields: Iterable[str] | None) -> tuple[str, ...]:
+    if fields is None:
+        return backup.columns
+    names = name_list(fields, "fields", "field names")
+    for name in names:
+        check_field(name, "fields")
+        if name.partition(".")[0] not in backup.columns:
+            raise PlanError(f"{backup.name} holds no {name.partition('.')[0]}.")
+    return tuple(names)
+
+
+def _readable(product: Product, wanted: Product, name: str) -> bool:
+    column = name.partition(".")[0]
+    # What the server leaves out is empty; what it sent and nobody could read stands in extra.
+    there = column in product.loaded or column not in product.extra
+    return there and column in wanted.loaded
+
+
+def _entries(name: str, before: Draft, after: Draft) -> Iterable[str]:
+    if name != CUSTOM:
+        return (name,)
+    both = {**cast("dict[str, JSON]", before[CUSTOM]), **cast("dict[str, JSON]", after[CUSTOM])}
+    return (f"{CUSTOM}.{entry}" for entry in both)
+
+
+__all__ = ["Restorer"]
