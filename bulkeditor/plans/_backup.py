@@ -50,7 +50,7 @@ class BackupReport:
         moved: Rows that came twice, because others changed the list while it was read.
         missing: Products that the server counts and that were on no page.
         unreadable: Rows that could not be read, in words.
-        checksum: SHA-256 over the file's lines before the last one; None for CSV.
+        checksum: SHA-256 over all that the file says; None for CSV.
     """
 
     path: Path
@@ -245,4 +245,13 @@ def form_of(path: Path) -> Form:
     raise refused("path", f"ends in none of {', '.join(_ENDINGS)}: {path.name!r}", "Name it backup.jsonl.gz.")
 
 
-__all__ = ["Backup", "BackupReport", "BackupWriter", "Body", "Ending", "backup_file", "form_of", "read_backup"]
+__all__ = [
+    "Backup",
+    "BackupReport",
+    "BackupWriter",
+    "Body",
+    "Ending",
+    "backup_file",
+    "form_of",
+    "read_backup",
+]

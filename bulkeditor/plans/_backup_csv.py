@@ -1,8 +1,8 @@
-"""Backups as CSV: a row for each product and a column for each field that can be changed, for spreadsheets.
+"""Backups as CSV: a row for each product, a column for each field that can be changed, for spreadsheets.
 
-An empty cell is "no value". Text that a spreadsheet would run as a formula, or whose zeros it would eat, stands
-behind an apostrophe; a lone apostrophe is a text of no length. Tags are separated by commas; tags that hold
-commas, custom fields and options are JSON.
+An empty cell is "no value". Text that a spreadsheet would run as a formula, or whose zeros it would eat,
+stands behind an apostrophe; a lone apostrophe is a text of no length. Tags are separated by commas; tags that
+hold commas, custom fields and options are JSON.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -30,9 +31,8 @@ from bulkeditor.plans._backup import Backup, Ending
 from bulkeditor.plans._rows import PRICES, SkippedRow
 from bulkeditor.plans._values import WRITABLE
 
-_CODES: Final = frozenset({"sku", "barcode"})
+_CODES: Final = frozenset({"id", "sku", "barcode"})
 _OBJECTS: Final = frozenset({"custom_fields", "options"})
-_NEVER_BLANK: Final = frozenset({"sku", "title", "status", "inventory_quantity"})
 _SHOWN: Final = ("created_at", "updated_at")
 """Columns that are there to be read; what stands in them is not restored."""
 _COLUMNS: Final = ("id", *WRITABLE, *_SHOWN)
@@ -86,29 +86,43 @@ class CsvBody:
 
 
 def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if name in PRICES:
-        return f"{value:f}"
-    if name == "tags":
-        return guard(_tags_cell(value)) if value else ""
-    if name in _OBJECTS:
-        return guard(encode(value).decode()) if value else ""
-    if name == "inventory_quantity":
-        return str(value)
-    if name in _SHOWN:
-        return cast("str", value.isoformat())
-    return guard(value, code=name in _CODES, zeros=name in _CODES)
+    return "" if value is None else _WRITERS.get(name, guard)(value)
+
+
+def _amount_cell(amount: Decimal) -> str:
+    return f"{amount:f}"
+
+
+def _code_cell(text: str) -> str:
+    return guard(text, code=True, zeros=True)
 
 
 def _tags_cell(tags: list[str]) -> str:
+    if not tags:
+        return ""
     text = ", ".join(tags)
     plain = not text.startswith("[") and _split(text) == tags
-    return text if plain else encode(tags).decode()
+    return guard(text if plain else encode(tags).decode())
 
 
 def _split(text: str) -> list[str]:
     return [tag for part in text.split(",") if (tag := part.strip())]
+
+
+def _object_cell(members: Mapping[str, JSON]) -> str:
+    return encode(members).decode() if members else ""
+
+
+_WRITERS: Final[Mapping[str, Callable[[Any], str]]] = MappingProxyType(
+    {
+        **dict.fromkeys(PRICES, _amount_cell),
+        **dict.fromkeys(_CODES, _code_cell),
+        **dict.fromkeys(_OBJECTS, _object_cell),
+        **dict.fromkeys(_SHOWN, datetime.isoformat),
+        "tags": _tags_cell,
+        "inventory_quantity": str,
+    }
+)
 
 
 def read_csv(path: Path) -> Backup:
@@ -150,7 +164,8 @@ class _Table:
         self._problems: list[SkippedRow] = []
 
     def read(self) -> Backup:
-        columns = self._columns(next(self._rows, []))
+        header: list[str] = next(self._rows, list[str]())
+        columns = self._columns(header)
         for cells in self._rows:
             if any(cell.strip() for cell in cells):
                 self._row(columns, cells, self._rows.line_num)
@@ -182,23 +197,33 @@ class _Table:
 
     def _row(self, columns: Sequence[str], cells: Sequence[str], line: int) -> None:
         record = dict(zip(columns, cells, strict=False))
-        product = unguard(record.pop("id", "").strip(), code=True)
-        if not product:
+        try:
+            product = _text("id", record.pop("id", "").strip())
+        except ValueError as error:
+            self._skip(None, None, f"line {line}, id: {error}")
+            return
+        if product is None:
             self._skip(None, None, f"line {line}: the id is missing")
         elif len(cells) != len(columns):
             self._skip(product, None, f"line {line}: it has {len(cells)} cells, not {len(columns)}")
         elif product in self._products:
             self._skip(product, None, f"line {line}: the id came before; the first row counts")
         else:
-            values: dict[str, object] = {"id": product}
-            for name, text in record.items():
-                if name in WRITABLE:
-                    try:
-                        values[name] = _READERS.get(name, _text)(name, text)
-                    except (InvalidInputError, ValueError) as error:
-                        reason = error.message if isinstance(error, InvalidInputError) else str(error)
-                        self._skip(product, name, f"line {line}, {name}: {reason}")
-            self._products[product] = build(Product, values, {})
+            self._products[product] = build(
+                Product, {"id": product, **self._values(product, record, line)}, {}
+            )
+
+    def _values(self, product: str, record: Mapping[str, str], line: int) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for name, text in record.items():
+            if name not in WRITABLE:
+                continue
+            try:
+                values[name] = _READERS.get(name, _text)(name, text)
+            except (InvalidInputError, ValueError) as error:
+                reason = error.errors[0].message if isinstance(error, InvalidInputError) else str(error)
+                self._skip(product, name, f"line {line}, {name}: {reason}")
+        return values
 
     def _skip(self, product: str | None, field: str | None, reason: str) -> None:
         self._problems.append(SkippedRow(product=product, field=field, code="unreadable", reason=reason))
@@ -206,43 +231,49 @@ class _Table:
 
 def _text(name: str, cell: str) -> str | None:
     if not cell:
-        if name in _NEVER_BLANK:
-            raise ValueError("it is empty; every product has one")
         return None
-    text = unguard(cell, code=name in _CODES)
     if name in _CODES and _SHORTENED.fullmatch(cell):
         raise ValueError(f"a spreadsheet has shortened it to {cell!r:.40}; its last digits are lost")
-    return text
+    return unguard(cell, code=name in _CODES)
 
 
 def _money(name: str, cell: str) -> Decimal | None:
     return money(cell.strip(), name) if cell.strip() else None
 
 
-def _quantity(name: str, cell: str) -> int:
+def _quantity(name: str, cell: str) -> int | None:
     number = _money(name, cell)
-    if number is None or number != number.to_integral_value():
+    if number is None:
+        return None
+    if number != number.to_integral_value():
         raise ValueError(f"{cell!r:.40} is no whole number")
     return int(number)
 
 
-def _tags(name: str, cell: str) -> list[str]:
+def _tags(_name: str, cell: str) -> list[str]:
     text = unguard(cell)
-    return cast("list[str]", _json(text, list)) if text.startswith("[") else _split(text)
+    if not text.startswith("["):
+        return _split(text)
+    data = _json(text)
+    if not isinstance(data, list):
+        raise ValueError("it must be a JSON list")  # noqa: TRY004 - a value in a file, not a type of ours
+    return cast("list[str]", data)
 
 
-def _object(name: str, cell: str) -> dict[str, JSON]:
-    return cast("dict[str, JSON]", _json(unguard(cell), dict)) if cell.strip() else {}
+def _object(_name: str, cell: str) -> dict[str, JSON]:
+    if not cell.strip():
+        return {}
+    data = _json(cell)
+    if not isinstance(data, dict):
+        raise ValueError("it must be a JSON object")  # noqa: TRY004 - as above
+    return cast("dict[str, JSON]", data)
 
 
-def _json(text: str, kind: type) -> object:
+def _json(text: str) -> object:
     try:
-        data: object = _decoder.decode(text)
+        return cast("object", _decoder.decode(text))
     except (msgspec.DecodeError, RecursionError, ArithmeticError) as error:
         raise ValueError(f"it is not JSON ({error})") from error
-    if not isinstance(data, kind):
-        raise ValueError(f"it must be a JSON {'list' if kind is list else 'object'}")
-    return cast("object", data)
 
 
 _READERS: Final[Mapping[str, Callable[[str, str], object]]] = MappingProxyType(

@@ -10,18 +10,21 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import attrs
 import msgspec
 
 from bulkeditor._files import Writable
-from bulkeditor.errors import BackupFileError, InvalidInputError, MalformedDataError
+from bulkeditor.errors import BackupFileError, InvalidInputError, MalformedDataError, NotLoadedError
 from bulkeditor.models import JSON, Product
 from bulkeditor.models.codec import decode_one, encode
 from bulkeditor.plans._backup import Backup, Ending
 from bulkeditor.plans._rows import PRICES
 from bulkeditor.plans._values import WRITABLE
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash  # pyright: ignore[reportPrivateUsage] - hashlib names it nowhere else
 
 FORMAT: Final = "bulkeditor.backup"
 VERSION: Final = 1
@@ -42,7 +45,7 @@ class JsonlBody:
     def __init__(self, file: Writable, *, shop: str, now: datetime) -> None:
         self._file = file
         self._hash = hashlib.sha256()
-        # The fields that this version knows: one that a later version adds is not empty in this file, but unsaid.
+        # The fields that this version knows: what a later version adds is not empty in this file, but unsaid.
         head = {"format": FORMAT, "version": VERSION, "shop": shop, "started_at": now, "fields": WRITABLE}
         self._line(head)
 
@@ -66,8 +69,9 @@ class JsonlBody:
 
     def end(self, ending: Ending) -> str:
         """Write the last line; gives the checksum."""
-        checksum = self._hash.hexdigest()
-        self._line({"end": {**attrs.asdict(ending), "sha256": checksum}})
+        facts = attrs.asdict(ending)
+        checksum = _checksum(self._hash, facts)
+        self._line({"end": {**facts, "sha256": checksum}})
         return checksum
 
     def _line(self, data: Mapping[str, object]) -> None:
@@ -129,8 +133,8 @@ class _Reader:
             raise BackupFileError(f"{self._name} is no backup: its first line does not say so.")
         if head.get("version") != VERSION:
             raise BackupFileError(
-                f"{self._name} is a backup of version {head.get('version')!r:.20}; this library reads version "
-                f"{VERSION}.",
+                f"{self._name} is a backup of version {head.get('version')!r:.20}; "
+                f"this library reads version {VERSION}.",
                 hint="Install the version of bulkeditor that wrote it.",
             )
         if not isinstance(head.get("fields"), list) or not isinstance(head.get("shop"), str):
@@ -141,16 +145,15 @@ class _Reader:
         self._hash.update(line)
         try:
             product = decode_one(line, Product)
-        except MalformedDataError as error:
+            ident = product.id
+        except (MalformedDataError, NotLoadedError) as error:
             raise BackupFileError(f"{self._name}, line {number} is damaged: {error.message}") from error
         left_out = [name for name in WRITABLE if name not in product.loaded]
         if left_out:
             # What the server left out is empty; what it sent and nobody could read stays unknown.
             unread = product.extra.keys() & left_out
-            product = product.replace(
-                **{name: _EMPTY.get(name) for name in left_out if name not in unread}
-            )
-        self._products[product.id] = product
+            product = product.replace(**{name: _EMPTY.get(name) for name in left_out if name not in unread})
+        self._products[ident] = product
 
     def _check(self, line: bytes) -> None:
         data = _object(line) or {}
@@ -159,11 +162,20 @@ class _Reader:
             raise BackupFileError(
                 f"{self._name} is cut off: its last line, with the counts and the checksum, is missing."
             )
-        if end.get("sha256") != self._hash.hexdigest() or end.get("products") != len(self._products):
+        facts = {name: value for name, value in end.items() if name != "sha256"}
+        whole = end.get("sha256") == _checksum(self._hash, facts) and facts["products"] == len(self._products)
+        if not whole:
             raise BackupFileError(
-                f"{self._name} was edited, or lines of it are missing: its content does not fit its checksum.",
+                f"{self._name} was edited, or lines are missing: its content does not fit its checksum.",
                 hint="Use the file as it was saved; to change products by hand, save and edit a .csv.",
             )
+
+
+def _checksum(lines: Hash, facts: Mapping[str, object]) -> str:
+    """SHA-256 over all lines but the last one, and what the last one says beside the checksum."""
+    copy = lines.copy()
+    copy.update(encode(facts))
+    return copy.hexdigest()
 
 
 def _object(line: bytes) -> Mapping[str, object] | None:

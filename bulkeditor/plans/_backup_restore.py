@@ -50,7 +50,7 @@ class Restorer:
         if backup.shop is not None and backup.shop != shop and not any_shop:
             raise PlanError(
                 f"{backup.name} is a backup of {backup.shop}, not of {shop}.",
-                hint="Pass any_shop=True if both are the same shop: its products must have the same ids here.",
+                hint="Pass any_shop=True if both are the same shop: products must have the same ids.",
             )
         self._backup = backup
         self._left = dict(backup.products)

@@ -41,7 +41,9 @@ def moment(time: datetime, *, tz: str | None, name: str) -> datetime:
         aware = given if given.utcoffset() is not None else _placed(given, zone, name)
         return aware.astimezone(UTC)
     except OverflowError as error:
-        raise refused(name, f"is outside of the calendar: {given.isoformat()}", code="out_of_range") from error
+        raise refused(
+            name, f"is outside of the calendar: {given.isoformat()}", code="out_of_range"
+        ) from error
 
 
 def zone_named(tz: str) -> tzinfo:

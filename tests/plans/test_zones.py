@@ -1,5 +1,7 @@
 """Times of day become moments by one stated rule, also where clocks do strange things."""
 
+# ruff: noqa: DTZ001, DTZ901 - times without a zone are the matter here
+
 from __future__ import annotations
 
 import sys
@@ -28,7 +30,11 @@ def _local(time: datetime, zone: str) -> datetime:
     [
         ("Europe/Berlin", datetime(2026, 3, 29, 2, 30), datetime(2026, 3, 29, 3, 30)),
         ("America/New_York", datetime(2026, 3, 8, 2, 0), datetime(2026, 3, 8, 3, 0)),
-        ("America/Sao_Paulo", datetime(2018, 11, 4, 0, 15), datetime(2018, 11, 4, 1, 15)),  # midnight is skipped
+        (
+            "America/Sao_Paulo",
+            datetime(2018, 11, 4, 0, 15),
+            datetime(2018, 11, 4, 1, 15),
+        ),  # midnight is skipped
         ("Australia/Lord_Howe", datetime(2026, 10, 4, 2, 10), datetime(2026, 10, 4, 2, 40)),  # half an hour
         ("Pacific/Apia", datetime(2011, 12, 30, 12, 0), datetime(2011, 12, 31, 12, 0)),  # a whole day
         ("Pacific/Kwajalein", datetime(1993, 8, 21, 9, 0), datetime(1993, 8, 22, 9, 0)),  # another

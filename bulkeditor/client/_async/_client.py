@@ -233,17 +233,19 @@ class AsyncBulkEditor:
         any_shop: bool = False,
         title: str | None = None,
     ) -> AsyncPlan:
-        """See what would make products as they are in a backup. Nothing is written before the plan is applied.
+        """See what would make products as they are in a backup; nothing is written.
 
         Products that are no longer in the shop, and those that are not in the backup, are listed in
-        ``.skipped``: nothing is created or deleted. So are rows and cells of an edited CSV that cannot be read.
+        ``.skipped``: nothing is created or deleted. So are rows and cells of an edited CSV that cannot be
+        read.
 
         Args:
             path: A file that :meth:`backup` wrote; a CSV may have been edited since.
             fields: Names of the fields to bring back; ``None`` = all that can be changed. Without
                 ``inventory_quantity``, what was sold since stays sold.
             filter: Only products for which this holds in the shop now.
-            any_shop: Take a backup that was made under another address: its products must have the same ids here.
+            any_shop: Take a backup that was made under another address: its products must have the same ids
+                here.
             title: What the plan is called.
 
         Raises:
