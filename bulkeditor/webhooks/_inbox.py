@@ -158,8 +158,21 @@ class InboxStore(Protocol):
         """
         ...
 
-    def finish(self, claim: Claim, status: Literal["done", "stale"], effect: Effect | None = None) -> None:
-        """Note in one transaction that an event is handled, together with the last handler's effect.
+    def finish(
+        self,
+        claim: Claim,
+        status: Literal["done", "stale"],
+        effect: Effect | None = None,
+        *,
+        claim_next: float | None = None,
+    ) -> Claim | None:
+        """Note in one transaction that an event is handled, with the last handler's effect, and claim another.
+
+        Args:
+            claim: Under which it was handled.
+            status: Whether it was handled, or was too old.
+            effect: What the last handler does within the transaction.
+            claim_next: Seconds of lease for the next event, of any lane; None claims none.
 
         Raises:
             LeaseLostError: Somebody else has taken the lane since; nothing was committed.

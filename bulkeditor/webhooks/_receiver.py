@@ -59,7 +59,7 @@ class Receiver:
 
     Args:
         secrets: The webhook's secret, several while one is rotated, or a function that gives them.
-        store: The inbox: a SQLite file, or a store.
+        store: The inbox: a SQLite file, a ``postgresql://`` address, or a store.
         path: The only path that the applications answer; ``None`` = any, as where they are mounted.
         max_body: Largest body in bytes; a longer one is refused before it is read.
         max_age: Seconds that an event's ``timestamp`` may lie in the past. Senders retry for days.
@@ -249,7 +249,7 @@ class Receiver:
                 "Handlers that are coroutine functions cannot run here: an event loop runs in this thread.",
                 hint="Use: await receiver.process_pending_async()",
             )
-        return drive(self._pending(), self._bell)
+        return drive(self._handling.run(lambda: True), self._bell)
 
     async def process_pending_async(self) -> int:
         """Handle in this event loop all that can be handled now; plain functions run in threads.
@@ -257,7 +257,7 @@ class Receiver:
         Returns:
             How many events were taken, whatever became of them.
         """
-        return await drive_async(self._pending(), self._bell)
+        return await drive_async(self._handling.run(lambda: True), self._bell)
 
     def work(self) -> None:
         """Handle events in this thread until :meth:`stop` is called, by a thread or a signal handler."""
@@ -359,19 +359,12 @@ class Receiver:
     def _running_tasks(self) -> bool:
         return any(not task.done() and not task.get_loop().is_closed() for task in self._tasks)
 
-    def _pending(self) -> Work[int]:
-        number = 0
-        while (yield from self._handling.next()):
-            number += 1
-        return number
-
     def _worker(self) -> Work[None]:
         while not self._stopping:
             seen = self._bell.count
             seconds = self._poll
             try:
-                if (yield from self._handling.next()):
-                    continue
+                yield from self._handling.run(lambda: not self._stopping)
                 if time.monotonic() >= self._prune_at:
                     self._prune_at = time.monotonic() + _PRUNE_EVERY
                     yield Run(partial(self._store.prune, self._retention))
@@ -430,6 +423,10 @@ class Receiver:
 
 
 def _opened(store: str | os.PathLike[str] | InboxStore) -> InboxStore:
+    if isinstance(store, str) and store.startswith(("postgresql://", "postgres://")):
+        from bulkeditor.webhooks._postgres import PostgresInbox  # noqa: PLC0415 - needs an extra
+
+        return PostgresInbox(store)
     if isinstance(store, str | os.PathLike):
         from bulkeditor.webhooks._sqlite import SQLiteInbox  # noqa: PLC0415 - one of several
 

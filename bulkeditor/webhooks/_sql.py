@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Literal, get_args
 
 from bulkeditor.errors import ConfigurationError, LeaseLostError
+from bulkeditor.signature import is_message_id
 from bulkeditor.webhooks._inbox import Arrival, Claim, Effect, InboxEntry, Status
 
 MICROSECONDS: Final = 1_000_000
@@ -154,15 +155,8 @@ class SQLInbox(ABC):
 
     def claim(self, lease: float) -> Claim | None:
         """Take the next event that may be handled."""
-        take_lane = _TAKE_LANE.replace("{skip_locked}", self.skip_locked)
         with self.transaction() as transaction:
-            for lane, fence, version, rank in transaction.run(take_lane, {"lease": _whole(lease)}):
-                for row in transaction.run(_TAKE_EVENT, {"lane": lane}):
-                    stale = version is not None and (row[6], row[7]) < (version, rank) and not row[8]
-                    return _claim(row, lane, fence, self._handled(transaction, row[0]), stale=stale)
-                # Events went away beside us (somebody deleted rows): nothing waits here.
-                transaction.change(_FREE, {"lane": lane})
-        return None
+            return self._claim(transaction, lease)
 
     def renew(self, claim: Claim, lease: float) -> None:
         """Hold a lane for longer."""
@@ -186,8 +180,15 @@ class SQLInbox(ABC):
                 {"id": claim.id, "handler": handler},
             )
 
-    def finish(self, claim: Claim, status: Literal["done", "stale"], effect: Effect | None = None) -> None:
-        """An event is handled."""
+    def finish(
+        self,
+        claim: Claim,
+        status: Literal["done", "stale"],
+        effect: Effect | None = None,
+        *,
+        claim_next: float | None = None,
+    ) -> Claim | None:
+        """An event is handled; the next one is claimed in the same commit."""
         with self.transaction() as transaction:
             _hold(transaction, claim, 0)
             if effect is not None:
@@ -196,6 +197,7 @@ class SQLInbox(ABC):
                 transaction.change(_ADVANCE, {"lane": claim.lane, "id": claim.id})
             self._end(transaction, claim, status, None)
             transaction.change("DELETE FROM bulkeditor_inbox_handled WHERE event = :id", {"id": claim.id})
+            return None if claim_next is None else self._claim(transaction, claim_next)
 
     def retry(self, claim: Claim, error: str, delay: float) -> None:
         """Give an event back."""
@@ -236,12 +238,16 @@ class SQLInbox(ABC):
 
     def entry(self, event_id: str) -> InboxEntry | None:
         """One event."""
+        if not is_message_id(event_id):
+            return None  # such a text need not fit the database
         with self.transaction() as transaction:
             rows = transaction.run(f"{_ENTRY} WHERE id = :id", {"id": event_id})
         return _entry(rows[0]) if rows else None
 
     def replay(self, event_id: str, *, even_if_stale: bool = False) -> bool:
         """Make an event that is over wait again."""
+        if not is_message_id(event_id):
+            return False
         with self.transaction() as transaction:
             rows = transaction.run(_REPLAY, {"id": event_id, "forced": int(even_if_stale)})
             for (lane,) in rows:
@@ -260,6 +266,16 @@ class SQLInbox(ABC):
             removed = transaction.change(_PRUNE_EVENTS, {"keep": _whole(keep)})
             transaction.change(_PRUNE_LANES, {"keep": _whole(keep)})
         return removed
+
+    def _claim(self, transaction: Transaction, lease: float) -> Claim | None:
+        take_lane = _TAKE_LANE.replace("{skip_locked}", self.skip_locked)
+        for lane, fence, version, rank in transaction.run(take_lane, {"lease": _whole(lease)}):
+            for row in transaction.run(_TAKE_EVENT, {"lane": lane}):
+                stale = version is not None and (row[6], row[7]) < (version, rank) and not row[8]
+                return _claim(row, lane, fence, self._handled(transaction, row[0]), stale=stale)
+            # Its events went away beside us (somebody deleted rows): nothing waits here.
+            transaction.change(_FREE, {"lane": lane})
+        return None
 
     def _handled(self, transaction: Transaction, event_id: str) -> frozenset[str]:
         rows = transaction.run(

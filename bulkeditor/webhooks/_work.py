@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -72,47 +72,66 @@ class Handling:
         """Stop renewing leases."""
         self._keeper.close()
 
-    def next(self) -> Work[bool]:
-        """Handle one event; False when there is none to handle now."""
-        claim: Claim | None = yield Run(lambda: self._store.claim(self._lease))
-        if claim is None:
-            return False
-        try:
-            with self._keeper.holding(claim):
-                yield from self._handle(claim)
-        except LeaseLostError as error:
-            _LOG.warning("%s", error, extra={"event_id": claim.id})
-        return True
+    def run(self, going: Callable[[], bool]) -> Work[int]:
+        """Handle events, one after the other, until none can be handled now.
 
-    def _handle(self, claim: Claim) -> Work[None]:
-        lost = claim.attempts - claim.failures - 1
-        if lost >= _MAX_LOST:
-            yield from self._bury(claim, claim.error or f"Its worker was lost {lost} times.")
-            return
+        Args:
+            going: Asked before each; False ends it.
+
+        Returns:
+            How many were taken, whatever became of them.
+        """
+        number = 0
+        claim: Claim | None = yield from self._claim(going)
+        while claim is not None:
+            number += 1
+            try:
+                with self._keeper.holding(claim):
+                    claim = yield from self._handle(claim, going)
+            except LeaseLostError as error:
+                _LOG.warning("%s", error)
+                claim = yield from self._claim(going)
+        return number
+
+    def _claim(self, going: Callable[[], bool]) -> Work[Claim | None]:
+        claim: Claim | None = (yield Run(partial(self._store.claim, self._lease))) if going() else None
+        return claim
+
+    def _handle(self, claim: Claim, going: Callable[[], bool]) -> Work[Claim | None]:
+        """Bring one event to its end; the next one is the result."""
         try:
-            event = decode_event(claim.body, Genuine(id=claim.id, signed_by=claim.signed_by))
+            event = _event(claim)
         except MalformedDataError as error:
             yield from self._bury(claim, str(error))
-            return
+            return (yield from self._claim(going))
+        try:
+            return (yield from self._call_all(claim, event, going))
+        except LeaseLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - handlers are not ours, and may raise anything
+            yield from self._failed(claim, event, error)
+        return (yield from self._claim(going))
+
+    def _call_all(self, claim: Claim, event: Event, going: Callable[[], bool]) -> Work[Claim | None]:
         handlers = [
             handler
             for handler in self._handlers.of(event, stale=claim.stale)
             if _key(handler) not in claim.handled
         ]
-        try:
-            yield from self._call_all(claim, event, handlers)
-        except LeaseLostError:
-            raise
-        except Exception as error:  # noqa: BLE001 - handlers are not ours, and may raise anything
-            yield from self._failed(claim, event, error)
-
-    def _call_all(self, claim: Claim, event: Event, handlers: list[Handler]) -> Work[None]:
-        status: Literal["stale", "done"] = "stale" if claim.stale else "done"
         for handler in handlers[:-1]:
             effect = yield from _call(handler, event)
             yield Run(partial(self._store.record, claim, _key(handler), effect))
         effect = (yield from _call(handlers[-1], event)) if handlers else None
-        yield Run(partial(self._store.finish, claim, status, effect))
+        following: Claim | None = yield Run(
+            partial(
+                self._store.finish,
+                claim,
+                "stale" if claim.stale else "done",
+                effect,
+                claim_next=self._lease if going() else None,
+            )
+        )
+        return following
 
     def _failed(self, claim: Claim, event: Event, error: Exception) -> Work[None]:
         text = f"{type(error).__name__}: {error}"
@@ -134,6 +153,13 @@ class Handling:
             exc_info=error, extra={"event_id": claim.id},
         )  # fmt: skip
         yield Run(lambda: self._store.bury(claim, text))
+
+
+def _event(claim: Claim) -> Event:
+    lost = claim.attempts - claim.failures - 1
+    if lost >= _MAX_LOST:
+        raise MalformedDataError(f"Its worker died {lost} times while it was handled.")
+    return decode_event(claim.body, Genuine(id=claim.id, signed_by=claim.signed_by))
 
 
 def _key(handler: Handler) -> str:

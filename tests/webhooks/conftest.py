@@ -76,13 +76,28 @@ def stock(product, on_hand, at, location="warehouse_1"):
     }
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request):
+    """Which database the inbox is in."""
+    return request.param
+
+
 @pytest.fixture
-def make_receiver(tmp_path, clock):
-    """Makes receivers on one inbox; closed at the end."""
+def open_inbox(kind, tmp_path, clock, request):
+    """Opens the one inbox of the test; as often as there are processes to play."""
+    if kind == "sqlite":
+        return lambda: webhooks.SQLiteInbox(tmp_path / "inbox.db", clock=clock.seconds)
+    url = request.getfixturevalue("postgres_url")
+    return lambda: webhooks.PostgresInbox(url, clock=clock.seconds)
+
+
+@pytest.fixture
+def make_receiver(open_inbox, clock):
+    """Makes receivers on the one inbox; closed at the end."""
     made = []
 
     def make(**options):
-        store = options.pop("store", None) or webhooks.SQLiteInbox(tmp_path / "inbox.db", clock=clock.seconds)
+        store = options.pop("store", None) or open_inbox()
         receiver = webhooks.Receiver(secrets=[SECRET], store=store, clock=clock, **options)
         made.append(receiver)
         return receiver
