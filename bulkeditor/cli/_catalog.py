@@ -42,7 +42,12 @@ class Catalog:
         return [one.report for one in self._imports]
 
     def sandbox(
-        self, *, port: int = 0, readings: Mapping[str, str] | None = None, completions: bool = True
+        self,
+        *,
+        port: int = 0,
+        readings: Mapping[str, str] | None = None,
+        completions: bool = True,
+        webhook_hosts: Sequence[str] = (),
     ) -> be.Sandbox:
         """A sandbox with these products, not started yet.
 
@@ -50,22 +55,21 @@ class Catalog:
             port: Where it will listen; 0 takes any free port.
             readings: How it reads the documentation.
             completions: False for the documented operations only.
+            webhook_hosts: Where webhooks are delivered besides this machine.
 
         Raises:
             MissingExtraError: The sandbox's packages are not installed.
             InvalidInputError: A file cannot be read, or an option is wrong.
         """
-        if not self._files:
+        try:
             return be.Sandbox(
+                catalog=self._rows() if self._files else None,
                 products=self._products,
                 seed=self._seed,
                 port=port,
                 readings=readings,
                 completions=completions,
-            )
-        try:
-            return be.Sandbox(
-                catalog=self._rows(), seed=self._seed, port=port, readings=readings, completions=completions
+                webhook_hosts=webhook_hosts,
             )
         except (OSError, EOFError) as error:
             raise InvalidInputError(f"{self.origin} cannot be read: {error}.") from error

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self, cast
+from email.message import Message
+from http import HTTPStatus
+from typing import Any
 
 import attrs
 
 from bulkeditor import webhooks
 from bulkeditor._secret import Secret
+from bulkeditor.cli._loopback import LoopbackServer, read_event
 from bulkeditor.errors import WebhookVerificationError
-
-_MAX_BODY = 1024 * 1024
-
-
-def _members(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 @attrs.frozen
@@ -37,7 +31,7 @@ class Received:
     problem: str | None
 
 
-class WebhookEndpoint:
+class WebhookEndpoint(LoopbackServer):
     """An HTTP server on a free port of 127.0.0.1, as a context manager.
 
     A genuine delivery is answered with 204, any other with 401; both are kept, so that a caller can tell a
@@ -48,17 +42,10 @@ class WebhookEndpoint:
     """
 
     def __init__(self, secret: Secret) -> None:
+        super().__init__("/webhooks/bulk-editor", self._judge)
         self._secret = secret
         self._arrived = threading.Condition()
         self._received: list[Received] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where deliveries go."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/webhooks/bulk-editor"
 
     @property
     def received(self) -> tuple[Received, ...]:
@@ -84,55 +71,13 @@ class WebhookEndpoint:
             webhooks.verify_signature(body, signed, self._secret)
         except WebhookVerificationError as error:
             problem = error.message
-        try:
-            content = json.loads(body)
-        except ValueError:
-            content = None
-        parts = _members(content)
-        event = Received(str(parts.get("event", "")), _members(parts.get("data")), problem)
+        event, data = read_event(body)
+        received = Received(event, data, problem)
         with self._arrived:
-            self._received.append(event)
+            self._received.append(received)
             self._arrived.notify_all()
-        return event
+        return received
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                length = self.headers.get("Content-Length", "")
-                if not length.isdecimal() or int(length) > _MAX_BODY:
-                    self.close_connection = True
-                    self._answer(413)
-                    return
-                # The raw bytes, before anything parses them: the signature covers exactly these.
-                received = endpoint.take(
-                    self.rfile.read(int(length)), self.headers.get("X-Webhook-Signature")
-                )
-                self._answer(401 if received.problem else 204)
-
-            def _answer(self, status: int) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
-                """Stay silent: the terminal belongs to the demo."""
-
-        return Handler
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def _judge(self, body: bytes, headers: Message) -> int:
+        received = self.take(body, headers.get("X-Webhook-Signature"))
+        return HTTPStatus.UNAUTHORIZED if received.problem else HTTPStatus.NO_CONTENT

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from types import FrameType
-from typing import ParamSpec
 
 import click
 
@@ -17,28 +11,11 @@ from bulkeditor._version import __version__
 from bulkeditor.cli._catalog import Catalog
 from bulkeditor.cli._demo import run_demo
 from bulkeditor.cli._faults import FAULTS
+from bulkeditor.cli._hooks import events, listen, trigger
+from bulkeditor.cli._options import catalog_options, plain_errors
 from bulkeditor.cli._screen import Screen
-from bulkeditor.errors import BulkEditorError, MissingExtraError
-
-P = ParamSpec("P")
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_CATALOG_HELP = "A product export: Shopify CSV or JSON Lines, plain or .gz. May be given several times."
-
-
-def _plain_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what the library raises on purpose into one line and an exit code."""
-
-    @wraps(command)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except MissingExtraError as error:
-            raise click.UsageError(str(error)) from error
-        except BulkEditorError as error:
-            raise click.ClickException(str(error)) from error
-
-    return wrapper
+from bulkeditor.cli._signals import until_stopped
+from bulkeditor.cli._state import StateFolder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,14 +24,15 @@ def cli() -> None:
     """Try the Bulk Product Editor's API with no account: everything runs on this machine."""
 
 
+cli.add_command(listen)
+cli.add_command(trigger)
+cli.add_command(events)
+
+
 @cli.command()
-@click.option("--catalog", "catalogs", multiple=True, type=_FILE, metavar="FILE", help=_CATALOG_HELP)
-@click.option(
-    "--products", default=1000, show_default=True, type=click.IntRange(min=0), help="Rows to generate."
-)
-@click.option("--seed", default=7, show_default=True, help="What the generated rows grow from.")
+@catalog_options
 @click.option("--fault", type=click.Choice(sorted(FAULTS)), hidden=True)
-@_plain_errors
+@plain_errors
 def demo(catalogs: tuple[Path, ...], products: int, seed: int, fault: str | None) -> None:
     """Take 20 % off a part of a catalog, and prove it.
 
@@ -74,11 +52,7 @@ def demo(catalogs: tuple[Path, ...], products: int, seed: int, fault: str | None
 @click.option(
     "--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one."
 )
-@click.option("--catalog", "catalogs", multiple=True, type=_FILE, metavar="FILE", help=_CATALOG_HELP)
-@click.option(
-    "--products", default=1000, show_default=True, type=click.IntRange(min=0), help="Rows to generate."
-)
-@click.option("--seed", default=7, show_default=True, help="What the generated rows grow from.")
+@catalog_options
 @click.option(
     "--reading",
     "readings",
@@ -87,7 +61,14 @@ def demo(catalogs: tuple[Path, ...], products: int, seed: int, fault: str | None
     help="Answer as another server might; see the docs.",
 )
 @click.option("--documented-only", is_flag=True, help="Offer the four documented endpoints and nothing else.")
-@_plain_errors
+@click.option(
+    "--webhook-host",
+    "webhook_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Deliver webhooks to this host, too; without it to this machine only.",
+)
+@plain_errors
 def sandbox(
     *,
     port: int,
@@ -96,27 +77,21 @@ def sandbox(
     seed: int,
     readings: tuple[str, ...],
     documented_only: bool,
+    webhook_hosts: tuple[str, ...],
 ) -> None:
     """Serve the API on this machine until Ctrl-C."""
-    stop = threading.Event()
-
-    def halt(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    # Before the server starts: whoever stops it early gets a clean end, too.
-    previous = {number: signal.signal(number, halt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with until_stopped() as wait:
         chosen = dict(_reading(text) for text in readings)
         catalog = Catalog(catalogs, products=products, seed=seed)
-        with catalog.sandbox(port=port, readings=chosen, completions=not documented_only) as server:
+        with (
+            catalog.sandbox(
+                port=port, readings=chosen, completions=not documented_only, webhook_hosts=webhook_hosts
+            ) as server,
+            StateFolder.default().announced(server.base_url, server.api_key),
+        ):
             _introduce(server)
-            while not stop.wait(1.0):
-                pass
-        click.echo("Stopped.")
-    finally:
-        for number, handler in previous.items():
-            # None stands for a handler that was not set from Python, and cannot be set back from it.
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+            wait()
+    click.echo("Stopped.")
 
 
 def _reading(text: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bulkeditor.errors import InvalidInputError
-from bulkeditor.sandbox._json import JSON, Doc, encode
+from bulkeditor.sandbox._json import Doc, encode
 from bulkeditor.sandbox._rows import new_doc, time_text, to_us
 from bulkeditor.sandbox._subscriptions import EVENTS
 
@@ -33,7 +33,9 @@ def sample_data(event: str, now: int) -> Doc:
     return samples[event]
 
 
-def sample_event(event: str, data: Mapping[str, JSON] | None = None, *, at: datetime | None = None) -> bytes:
+def sample_event(
+    event: str, data: Mapping[str, object] | None = None, *, at: datetime | None = None
+) -> bytes:
     """The body of a made-up event, as the sandbox would send it: to be signed and posted by a test.
 
     Args:

@@ -85,7 +85,9 @@ def test_version() -> None:
     assert CliRunner().invoke(cli, ["--version"]).output == f"bulkeditor, version {be.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["sandbox"]])
+@pytest.mark.parametrize(
+    "command", [[], ["demo"], ["sandbox"], ["listen"], ["trigger"], ["events", "list"], ["events", "resend"]]
+)
 def test_help_needs_no_server(command: list[str]) -> None:
     result = CliRunner().invoke(cli, [*command, "--help"])
     assert result.exit_code == 0
@@ -117,7 +119,7 @@ def test_without_click_the_extra_is_named(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
-@pytest.mark.parametrize("command", ["demo", "sandbox"])
+@pytest.mark.parametrize("command", ["demo", "sandbox", "listen"])
 def test_without_the_server_the_extra_is_named(missing: str, command: str) -> None:
     done = run_without([missing], [command])
     assert done.returncode == 2
