@@ -204,7 +204,10 @@ def _not_applied(sending: Sending, product: Product, *, silent: bool, last: bool
             open_.append(item)
         else:
             results.append(_failed(item, _held(product, item)))
-    return _rest(write, results, open_, "look" if dropped else "clear")
+    if dropped:
+        return _rest(write, results, open_, "look")
+    now = {column: column_value(product, column) for column in write.seen}
+    return _rest(attrs.evolve(write, seen=now), results, open_, "clear")
 
 
 def _otherwise(write: Write, item: Numbered, found: Value, *, silent: bool) -> RowResult:

@@ -1,0 +1,274 @@
+"""The reading half of a run: look at products, decide, and leave the writes that follow.
+
+The listing is read once for the whole run, one page a step, and the writes of a page come before the next
+page. Where fewer products are left than pages, they are looked up by their ids, a few at a time. What was
+never seen is looked up at the end, so that nothing is called gone that has only moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, cast
+
+import attrs
+
+from bulkeditor.api._lookup import find
+from bulkeditor.engine import Done, Put, Step
+from bulkeditor.http import Exchange
+from bulkeditor.models import JSON, Product
+from bulkeditor.plans._decide import RowResult, Write, decide
+from bulkeditor.plans._reading import ListPage, read_page
+from bulkeditor.plans._stored import Given, result_to_json
+from bulkeditor.plans._work import GATE, SEEN, SURVEY, SURVEYED, WRITES, Work, results
+
+_AT_ONCE: Final = 10
+"""Products that are looked up one by one before they are written: each look-up makes the first one older."""
+
+_AT_ONCE_SAFELY: Final = 100
+"""The same on a server that itself compares what it holds with what was seen."""
+
+_OTHERWISE: Final = frozenset({"stale", "group_stale", "unknown_id", "not_found_for_certain"})
+"""Codes of rows whose product is no longer as the plan saw it."""
+
+
+@attrs.frozen(kw_only=True)
+class PageParams:
+    """Where the pass over the listing stands.
+
+    Args:
+        rest: Products that were not seen yet.
+        token: The page to read; None = the first.
+        last: Tells what was on the page before: a server may answer with its last page for ever.
+        pages: Pages that were read.
+        filters: Whether the server filters by id; None when that did not come up.
+        survey: Whether this pass only looks.
+    """
+
+    rest: int
+    token: str | None = None
+    last: str | None = None
+    pages: int = 0
+    filters: bool | None = None
+    survey: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class LookParams:
+    """Products to look at by their ids.
+
+    Args:
+        ids: The products.
+        turn: How often they were looked at before.
+        survey: Whether this pass only looks.
+    """
+
+    ids: Sequence[str]
+    turn: int = 0
+    survey: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class MissingParams:
+    """The products that no page had; which ones they are stands in the ledger."""
+
+    survey: bool = False
+
+
+def beginning(given: Given) -> Sequence[Step]:
+    """The steps that a run begins with."""
+    if not given.rows:
+        return ()
+    survey = given.on_stale == "fail" and given.on_error != "all_or_nothing"
+    if not survey:
+        return (_entrance(given, survey=False),)
+    gate = Step(key="gate", kind="gate", stage=GATE)
+    return (_entrance(given, survey=True), gate)
+
+
+def _entrance(given: Given, *, survey: bool) -> Step:
+    name = "survey" if survey else "apply"
+    stage = SURVEY if survey else WRITES
+    if given.ids is not None:
+        look = attrs.asdict(LookParams(ids=given.ids, survey=survey))
+        return Step(key=name, kind="look", params=look, stage=stage)
+    params = attrs.asdict(PageParams(rest=given.products, survey=survey))
+    return Step(key=name, kind="page", params=params, stage=stage)
+
+
+class Check:
+    """A step that reads and decides.
+
+    Args:
+        work: The step.
+        survey: Whether it only looks.
+        marks: Whether it deals with each product once in this pass.
+    """
+
+    def __init__(self, work: Work, *, survey: bool, marks: bool = True) -> None:
+        self._work = work
+        self._survey = survey
+        self._space = SURVEYED if survey else SEEN
+        self._marks = marks
+        self._results: list[RowResult] = []
+        self._state: list[Put] = []
+
+    def open(self, product: str) -> bool:
+        """Whether a product was not dealt with yet."""
+        return not (self._marks and self._work.marked(product, self._space))
+
+    def unseen(self) -> list[str]:
+        """The products that this pass has not dealt with."""
+        return list(self._work.unmarked(self._space))
+
+    def gone(self, ids: Iterable[str], uncertain: frozenset[str]) -> None:
+        """Products that do not exist, or of which that cannot be said for certain."""
+        for product in ids:
+            code, message = "unknown_id", f"No product has the id {product!r}."
+            if product in uncertain:
+                code = "not_found_for_certain"
+                message = f"The list changed while it was searched for the id {product!r}."
+            self._mark(product)
+            self._results += [
+                RowResult(number=item.number, status="failed", code=code, message=message)
+                for item in self._work.rows(product)
+            ]
+
+    def take(self, products: Iterable[Product], *, page: str | None, turn: int) -> list[Step]:
+        """Decide what to do with products that were read; the writes that follow.
+
+        Args:
+            products: The products; those that the plan is not about are passed over.
+            page: The page of the listing on which they were.
+            turn: How often they were looked at before.
+        """
+        writes = [write for product in products if (write := self._decide(product)) is not None]
+        if self._survey:
+            return []
+        steps, unsendable = self._work.writes(writes, page=page, turn=turn)
+        self._results += unsendable
+        return [] if self.stopped else steps
+
+    def _decide(self, product: Product) -> Write | None:
+        rows = self._work.rows(product.id)
+        if not rows or not self.open(product.id):
+            return None
+        self._mark(product.id)
+        given = self._work.given
+        decision = decide(rows, product, on_stale=given.on_stale, on_error=given.on_error)
+        self._results += decision.results
+        return decision.write
+
+    def _mark(self, product: str) -> None:
+        if self._marks:
+            self._state.append(self._work.mark(product, self._space))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run ends here: with all or nothing, one row that cannot be written keeps back all."""
+        atomic = self._work.given.on_error == "all_or_nothing"
+        return atomic and any(result.status != "unchanged" for result in self._results)
+
+    @property
+    def decided(self) -> int:
+        """Products that this step has dealt with."""
+        return len(self._state)
+
+    def done(self, then: Iterable[Step]) -> Done:
+        """What the step leaves behind."""
+        if self._survey:
+            bad = [result for result in self._results if result.code in _OTHERWISE]
+            found: JSON = {"survey": [result_to_json(result) for result in bad]}
+        else:
+            found = results(self._results, stopped=self.stopped)
+        return Done(result=found, then=tuple(then), state=tuple(self._state))
+
+
+def read_one_page(work: Work) -> Exchange[Done]:
+    """Read one page of the listing; the writes of what is on it, and then the next."""
+    params = work.params(PageParams)
+    page = yield from read_page(work.given.columns, params.token)
+    check = Check(work, survey=params.survey)
+    steps = check.take(page.products, page=page.token, turn=0)
+    after = attrs.evolve(
+        params,
+        token=page.next,
+        last=page.mark,
+        pages=params.pages + 1,
+        rest=params.rest - check.decided,
+    )
+    return check.done([*steps, *_onward(work, page, params, after)])
+
+
+def _onward(work: Work, page: ListPage, before: PageParams, after: PageParams) -> Sequence[Step]:
+    """Where the pass goes on."""
+    if not after.rest:
+        return ()
+    if page.next is None or page.mark == before.last:
+        return (work.follow("missing", "missing", MissingParams(survey=after.survey)),)
+    dear = after.pages >= after.rest if page.left is None else page.left > after.rest
+    if dear and after.filters is not False:
+        return (_next(work, "probe", after),)
+    return (_next(work, "page", after),)
+
+
+def _next(work: Work, kind: str, params: PageParams) -> Step:
+    # The keys of a pass do not grow with its length.
+    name = "survey" if params.survey else "apply"
+    return Step(
+        key=f"{name}/{kind}{params.pages}", kind=kind, params=attrs.asdict(params), stage=work.step.stage
+    )
+
+
+def probe(work: Work) -> Exchange[Done]:
+    """Look up one product, to see whether the server filters by id; if it does, look up the others so."""
+    params = work.params(PageParams)
+    check = Check(work, survey=params.survey)
+    ids = check.unseen()
+    found = yield from find("id", ids[:1], fields=("id",))
+    if found.server_filters:
+        return check.done(_looks(work, ids, survey=params.survey))
+    return check.done([_next(work, "page", attrs.evolve(params, filters=False))])
+
+
+def _looks(work: Work, ids: Sequence[str], *, survey: bool, turn: int = 0) -> Iterable[Step]:
+    size = _AT_ONCE_SAFELY if work.server.expects or survey else _AT_ONCE
+    for start in range(0, len(ids), size):
+        params = LookParams(ids=ids[start : start + size], survey=survey, turn=turn)
+        yield work.follow("look", f"look{start}", params)
+
+
+def look(work: Work) -> Exchange[Done]:
+    """Look at products by their ids; the writes that follow."""
+    params = work.params(LookParams)
+    check = Check(work, survey=params.survey, marks=params.turn == 0)
+    ids = [product for product in params.ids if check.open(product)]
+    found = yield from find("id", ids, fields=["id", *work.given.columns])
+    check.gone((product for product in ids if not found.rows[product]), found.uncertain)
+    there = [products[0] for products in found.rows.values() if products]
+    return check.done(check.take(there, page=None, turn=params.turn))
+
+
+def missing(work: Work) -> Exchange[Done]:
+    """Look for the products that no page had: gone, or only moved."""
+    params = work.params(MissingParams)
+    check = Check(work, survey=params.survey)
+    ids = check.unseen()
+    found = yield from find("id", ids, fields=("id",))
+    moved = [product for product in ids if found.rows[product]]
+    check.gone((product for product in ids if not found.rows[product]), found.uncertain)
+    return check.done(_looks(work, moved, survey=params.survey))
+
+
+def gate(work: Work) -> Exchange[Done]:
+    """After a survey: go on when every row was as the plan saw it, and stop otherwise."""
+    yield from ()
+    found: list[JSON] = []
+    for kind in ("page", "look", "missing"):
+        for _, result in work.ctx.results(kind):
+            found += cast("dict[str, list[JSON]]", result).get("survey", [])
+    if found:
+        return Done(result={"rows": found, "stopped": True})
+    return Done(result=results(()), then=(_entrance(work.given, survey=False),))
+
+
+__all__ = ["Check", "LookParams", "beginning", "gate", "look", "missing", "probe", "read_one_page"]

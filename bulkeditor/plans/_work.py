@@ -1,0 +1,218 @@
+"""What the steps of an applied plan share: the run's options, its rows, and the steps that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+
+import attrs
+
+from bulkeditor.api._bulk import split
+from bulkeditor.engine import Context, Put, Step
+from bulkeditor.http import RetryPolicy, ServerFacts
+from bulkeditor.models import JSON
+from bulkeditor.plans._decide import Numbered, RowResult, Write
+from bulkeditor.plans._judge import Sending
+from bulkeditor.plans._stored import ROWS, Given, columns_of, columns_to_json, result_to_json, rows_of
+
+T = TypeVar("T")
+
+Kind: TypeAlias = Literal["page", "probe", "look", "missing", "gate", "write", "clear", "restore"]
+
+ROUNDS: Final = 5
+"""So often a product is looked at again that changes between the look at it and the write."""
+
+SURVEY, GATE, WRITES = 0, 1, 2
+"""Stages: a survey of all rows is over before the first write."""
+
+SEEN: Final = "seen"
+SURVEYED: Final = "surveyed"
+
+
+@attrs.frozen(kw_only=True)
+class Server:
+    """What handlers need to know beside what the ledger holds.
+
+    Args:
+        facts: What was learned about the server.
+        policy: Bounds how often a lost batch is sent again after reading.
+    """
+
+    facts: ServerFacts
+    policy: RetryPolicy
+
+    @property
+    def expects(self) -> bool:
+        """Whether a row may say what it expects to find."""
+        return "expected" in self.facts.features
+
+
+@attrs.frozen(kw_only=True)
+class WriteParams:
+    """A batch that is to be written, exactly.
+
+    Args:
+        products: For each product its id, the columns as they were seen, and the numbers of its rows.
+        expects: Whether the server compares what it holds with what was seen.
+        page: The page of the listing on which they were.
+        turn: How often they were looked at before.
+        atomic: Whether all of it is written or nothing.
+    """
+
+    products: Sequence[JSON]
+    expects: bool
+    page: str | None
+    turn: int
+    atomic: bool
+
+
+class Work:
+    """One step of a run.
+
+    Args:
+        server: What is known about the server.
+        ctx: What the ledger holds.
+        step: The step.
+    """
+
+    def __init__(self, server: Server, ctx: Context, step: Step) -> None:
+        self.server = server
+        self.ctx = ctx
+        self.step = step
+
+    @cached_property
+    def given(self) -> Given:
+        """The run's options."""
+        return Given.of(self.ctx.input)
+
+    def params(self, kind: type[T]) -> T:
+        """The step's parameters."""
+        return kind(**cast("dict[str, Any]", self.step.params))
+
+    def follow(self, kind: Kind, name: str, params: object, *, stage: int | None = None) -> Step:
+        """A step that follows this one.
+
+        Args:
+            kind: What it does.
+            name: Tells it from others that follow.
+            params: An attrs object.
+            stage: Its stage; this step's own when left out.
+        """
+        return Step(
+            key=f"{self.step.key}/{name}",
+            kind=kind,
+            params=attrs.asdict(cast("attrs.AttrsInstance", params)),
+            stage=self.step.stage if stage is None else stage,
+        )
+
+    # Rows
+
+    def rows(self, product: str) -> tuple[Numbered, ...]:
+        """The plan's rows of a product; none for one that it is not about."""
+        entry = self.ctx.state(self.ctx.own(ROWS), product)
+        return () if entry is None else rows_of(product, entry)
+
+    def marked(self, product: str, space: str) -> bool:
+        """Whether a product was dealt with in this pass."""
+        return self.ctx.state(self.ctx.own(space), product) is not None
+
+    def mark(self, product: str, space: str) -> Put:
+        """Notes that a product is dealt with; two steps cannot both do so."""
+        return Put(space=self.ctx.own(space), key=product, value=True, expect=None)
+
+    def unmarked(self, space: str) -> Iterator[str]:
+        """The plan's products that were not dealt with in this pass."""
+        for product, _ in self.ctx.entries(self.ctx.own(ROWS)):
+            if not self.marked(product, space):
+                yield product
+
+    # Writes
+
+    def writes(
+        self,
+        chosen: Iterable[Write],
+        *,
+        page: str | None,
+        turn: int,
+        name: str = "write",
+    ) -> tuple[list[Step], list[RowResult]]:
+        """The steps that write, and the rows that cannot be sent at all.
+
+        Args:
+            chosen: What is to be written.
+            page: The page of the listing on which the products were.
+            turn: How often they were looked at.
+            name: Tells these steps from others that follow.
+        """
+        expects, atomic = self.server.expects, self.given.on_error == "all_or_nothing"
+        sendings = [Sending.of(index, write, expects=expects) for index, write in enumerate(chosen)]
+        steps: list[Step] = []
+        # All or nothing is one request; that it fits into one was made sure of before the run began.
+        open_ = [sending for sending in sendings if sending.open]
+        for batch in [open_] if atomic and open_ else split(open_):
+            params = WriteParams(
+                products=[_product(cast("Sending", sending).write) for sending in batch],
+                expects=expects,
+                page=page,
+                turn=turn,
+                atomic=atomic,
+            )
+            steps.append(self.follow("write", f"{name}{len(steps)}", params))
+        return steps, [result for sending in sendings for result in unsendable(sending)]
+
+
+def unsendable(sending: Sending) -> Iterator[RowResult]:
+    """The outcomes of rows that JSON cannot hold."""
+    if sending.outcome is not None:
+        for item in sending.write.rows:
+            yield RowResult(
+                number=item.number,
+                status="failed",
+                code=sending.outcome.code,
+                message=sending.outcome.message,
+            )
+
+
+def _product(write: Write) -> JSON:
+    return [write.product, columns_to_json(write.seen), [item.number for item in write.rows]]
+
+
+def write_of(values: JSON, rows: tuple[Numbered, ...]) -> Write:
+    """A write from its parameters.
+
+    Args:
+        values: As they stand in :attr:`WriteParams.products`.
+        rows: All rows of its product.
+    """
+    product, seen, numbers = cast("list[Any]", values)
+    return Write(
+        product=product, seen=columns_of(seen), rows=tuple(item for item in rows if item.number in numbers)
+    )
+
+
+def results(found: Iterable[RowResult], *, stopped: bool = False) -> JSON:
+    """Outcomes of rows as the result of a step.
+
+    Args:
+        found: The outcomes.
+        stopped: Whether nothing more is written, so that all other rows are skipped.
+    """
+    return {"rows": [result_to_json(result) for result in found], "stopped": stopped}
+
+
+__all__ = [
+    "GATE",
+    "ROUNDS",
+    "SEEN",
+    "SURVEY",
+    "SURVEYED",
+    "WRITES",
+    "Kind",
+    "Server",
+    "Work",
+    "WriteParams",
+    "results",
+    "unsendable",
+    "write_of",
+]

@@ -1,0 +1,76 @@
+"""The writing half of a run: send a batch exactly as its step says, and judge what became of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from bulkeditor.engine import Done, Step
+from bulkeditor.http import Exchange
+from bulkeditor.plans._check import LookParams
+from bulkeditor.plans._clear import ClearParams
+from bulkeditor.plans._decide import RowResult, Write
+from bulkeditor.plans._judge import CHANGED, Again, Sending, Verdict, judge
+from bulkeditor.plans._send import deliver, sender_of
+from bulkeditor.plans._work import ROUNDS, Work, WriteParams, results, write_of
+
+
+def write(work: Work) -> Exchange[Done]:
+    """Send a batch, and judge what became of its rows; what is left to do follows."""
+    params = work.params(WriteParams)
+    sendings = _sendings(work, params)
+    sender = sender_of(work, page=params.page, atomic=params.atomic)
+    yield from deliver(work, sender, sendings)
+    if params.atomic and params.turn < ROUNDS and any(map(_changed, sendings)):
+        return Done(result=results(()), then=(_look(work, params, sendings),))
+    verdicts = [
+        judge(
+            sending,
+            on_error=work.given.on_error,
+            silent=sending in sender.silent,
+            last=params.turn >= ROUNDS,
+        )
+        for sending in sendings
+    ]
+    return _done(work, params, verdicts)
+
+
+def _sendings(work: Work, params: WriteParams) -> list[Sending]:
+    sendings: list[Sending] = []
+    for values in params.products:
+        product: str = cast("list[Any]", values)[0]
+        wanted = write_of(values, work.rows(product))
+        sendings.append(Sending.of(len(sendings), wanted, expects=params.expects))
+    return sendings
+
+
+def _changed(sending: Sending) -> bool:
+    assert sending.outcome is not None
+    return any(error.code == CHANGED for error in sending.outcome.errors)
+
+
+def _look(work: Work, params: WriteParams, sendings: Sequence[Sending]) -> Step:
+    ids = [sending.write.product for sending in sendings]
+    return work.follow("look", "look", LookParams(ids=ids, turn=params.turn + 1))
+
+
+def _done(work: Work, params: WriteParams, verdicts: Sequence[Verdict]) -> Done:
+    found: list[RowResult] = [result for verdict in verdicts for result in verdict.results]
+    left: dict[Again, list[Write]] = {"look": [], "send": [], "clear": []}
+    for verdict in verdicts:
+        if verdict.again is not None and verdict.rest is not None:
+            left[verdict.again].append(verdict.rest)
+    then: list[Step] = []
+    if left["look"]:
+        ids = [rest.product for rest in left["look"]]
+        then.append(work.follow("look", "look", LookParams(ids=ids, turn=params.turn + 1)))
+    if left["send"]:
+        steps, unsendable = work.writes(left["send"], page=params.page, turn=params.turn, name="rest")
+        then += steps
+        found += unsendable
+    if left["clear"]:
+        then.append(work.follow("clear", "clear", ClearParams.of(left["clear"], params)))
+    return Done(result=results(found), then=tuple(then))
+
+
+__all__ = ["write"]
