@@ -459,6 +459,56 @@ class BackupFileError(BulkEditorError, ValueError):
     default_hint = "Fetch the file as it was saved, or use another backup."
 
 
+class PlanStoppedError(PlanError):
+    """A plan was not applied, as its options ask for; nothing was written.
+
+    Args:
+        run: The run that looked; ``shop.runs.get(run).report`` has every row.
+        errors: One entry for each row that stopped it.
+    """
+
+    default_hint = "Make the plan again, on what the shop holds now."
+
+    def __init__(
+        self, message: str, *, run: str, errors: Sequence[FieldError] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.run = run
+        self.errors = tuple(errors)
+
+
+class NotUndoableError(PlanError):
+    """A run cannot be taken back: it goes on, or it ended too long ago.
+
+    Args:
+        run: The run.
+    """
+
+    def __init__(self, message: str, *, run: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.run = run
+
+
+class RunFailedError(BulkEditorError):
+    """A run failed in another process.
+
+    Args:
+        run: The run.
+    """
+
+    default_hint = "Mend what the text names, and resume the run."
+
+    def __init__(self, message: str, *, run: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.run = run
+
+
+class UnbalancedRunError(BulkEditorError):
+    """A run does not account for each row of its plan exactly once: a defect, of the library or its store."""
+
+    default_hint = "Look at the products of its report before you rely on it, and report it, please."
+
+
 class WebhookVerificationError(BulkEditorError):
     """A webhook's signature, timestamp or form is not genuine; it must not be acted on."""
 
@@ -495,19 +545,23 @@ __all__ = [
     "MissingExtraError",
     "NotFoundError",
     "NotLoadedError",
+    "NotUndoableError",
     "OutcomeUnknownError",
     "PaginationError",
     "PermissionDeniedError",
     "PlanError",
     "PlanFileError",
+    "PlanStoppedError",
     "RateLimitError",
     "ReadOnlyError",
     "RequestTimeoutError",
+    "RunFailedError",
     "RunNotFoundError",
     "ServerError",
     "StateChangedError",
     "StoreError",
     "TransportError",
+    "UnbalancedRunError",
     "UnexpectedResponseError",
     "UnsupportedByServerError",
     "UpdateFailedError",

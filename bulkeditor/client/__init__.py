@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from bulkeditor.client._async._pager import AsyncPager
     from bulkeditor.client._async._plan import AsyncPlan
     from bulkeditor.client._async._report import AsyncUpdateReport
+    from bulkeditor.client._async._run import AsyncRun
     from bulkeditor.client._sync._client import BulkEditor
     from bulkeditor.client._sync._pager import Pager
     from bulkeditor.client._sync._plan import Plan
     from bulkeditor.client._sync._report import UpdateReport
+    from bulkeditor.client._sync._run import Run
 
 _HOMES = {
     "AsyncBulkEditor": "bulkeditor.client._async._client",
     "AsyncPager": "bulkeditor.client._async._pager",
     "AsyncPlan": "bulkeditor.client._async._plan",
+    "AsyncRun": "bulkeditor.client._async._run",
     "AsyncUpdateReport": "bulkeditor.client._async._report",
     "BulkEditor": "bulkeditor.client._sync._client",
     "LevelOutcome": "bulkeditor.api.inventory",
@@ -29,6 +32,7 @@ _HOMES = {
     "Pager": "bulkeditor.client._sync._pager",
     "Plan": "bulkeditor.client._sync._plan",
     "RowOutcome": "bulkeditor.api._outcomes",
+    "Run": "bulkeditor.client._sync._run",
     "UpdateReport": "bulkeditor.client._sync._report",
 }
 
@@ -49,6 +53,7 @@ __all__ = [
     "AsyncBulkEditor",
     "AsyncPager",
     "AsyncPlan",
+    "AsyncRun",
     "AsyncUpdateReport",
     "BulkEditor",
     "LevelOutcome",
@@ -56,5 +61,6 @@ __all__ = [
     "Pager",
     "Plan",
     "RowOutcome",
+    "Run",
     "UpdateReport",
 ]

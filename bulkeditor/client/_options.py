@@ -15,6 +15,9 @@ from bulkeditor.http import Hooks, RateLimit, RetryPolicy, SessionConfig
 from bulkeditor.http.auth import APIKey, Auth, Bearer
 
 if TYPE_CHECKING:
+    from os import PathLike
+
+    from bulkeditor.engine import Ledger
     from bulkeditor.http import Clock
 
 BASE_URL: Final = "BULKEDITOR_BASE_URL"
@@ -35,6 +38,7 @@ class Options(TypedDict, total=False):
     concurrency: int
     read_ahead: int
     clock: Clock
+    store: str | PathLike[str] | Ledger | None
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +59,8 @@ class Tuning:
 
     def changed(self, options: Mapping[str, object]) -> Tuning:
         """A copy with the options given."""
-        return attrs.evolve(self, **cast("dict[str, int]", dict(options)))
+        known = {name: value for name, value in options.items() if name != "store"}
+        return attrs.evolve(self, **cast("dict[str, int]", known))
 
 
 def _whole(name: str, value: object, least: int) -> None:
@@ -75,7 +80,7 @@ def tuning_changes(options: Mapping[str, object]) -> tuple[dict[str, object], di
             f"{min(unknown)!r} is not an option that can be changed.",
             hint=f"There are {', '.join(Options.__annotations__)}; another server or key needs a new client.",
         )
-    own = {"concurrency", "read_ahead"}
+    own = {"concurrency", "read_ahead", "store"}
     session = {name: value for name, value in options.items() if name not in own}
     return session, {name: value for name, value in options.items() if name in own}
 

@@ -1,22 +1,64 @@
-"""Show how far a job is: a bar on a terminal, tqdm in a notebook."""
+"""Show how far a job or a run is: a bar on a terminal, tqdm in a notebook."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Final, Protocol, TextIO, TypeVar
+
+import attrs
 
 from bulkeditor.models import Job
 
+if TYPE_CHECKING:
+    from bulkeditor.plans._watch import RunProgress
+
+T = TypeVar("T")
+
 _WIDTH: Final = 30
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """How far something is.
+
+    Args:
+        percent: 0 to 100.
+        done: What is done.
+        total: Of how much; None when it is not known.
+        status: In a word.
+        errors: What of it went wrong.
+    """
+
+    percent: float
+    done: int | None
+    total: int | None
+    status: str
+    errors: int
+
+
+def of_job(job: Job) -> Standing:
+    """How far a job is."""
+    return Standing(
+        percent=job.progress or 0.0,
+        done=getattr(job, "processed_products", None),
+        total=getattr(job, "total_products", None),
+        status=getattr(job, "status", ""),
+        errors=job.error_count or 0,
+    )
+
+
+def of_run(run: RunProgress) -> Standing:
+    """How far a run is."""
+    return Standing(percent=run.progress, done=run.done, total=run.rows, status=run.status, errors=run.failed)
 
 
 class _Bar(Protocol):
     """What shows progress."""
 
-    def show(self, job: Job) -> None:
-        """Draw the job as it is now."""
+    def show(self, now: Standing) -> None:
+        """Draw how far it is."""
         ...
 
     def close(self) -> None:
@@ -25,11 +67,15 @@ class _Bar(Protocol):
 
 
 @contextmanager
-def showing(progress: bool | Callable[[Job], object]) -> Generator[Callable[[Job], object] | None]:  # noqa: FBT001 - private
-    """What to call with the job each time it was read.
+def showing(
+    progress: bool | Callable[[T], object],  # noqa: FBT001 - private
+    standing: Callable[[T], Standing],
+) -> Generator[Callable[[T], object] | None]:
+    """What to call with the job or the run each time it has moved.
 
     Args:
         progress: As the caller gave it: False, True, or a callable.
+        standing: Says how far it is.
     """
     if callable(progress):
         yield progress
@@ -39,7 +85,7 @@ def showing(progress: bool | Callable[[Job], object]) -> Generator[Callable[[Job
         return
     bar = _notebook_bar() or _TerminalBar(sys.stderr)
     try:
-        yield bar.show
+        yield lambda moved: bar.show(standing(moved))
     finally:
         bar.close()
 
@@ -52,14 +98,13 @@ class _TerminalBar:
         self._live = stream.isatty()
         self._status = ""
 
-    def show(self, job: Job) -> None:
-        """Draw the job."""
-        status = getattr(job, "status", "")
+    def show(self, now: Standing) -> None:
+        """Draw the line."""
         if self._live:
-            self._stream.write(f"\r{line(job)}\033[K")
-        elif status != self._status:
-            self._stream.write(f"{line(job)}\n")
-        self._status = status
+            self._stream.write(f"\r{line(now)}\033[K")
+        elif now.status != self._status:
+            self._stream.write(f"{line(now)}\n")
+        self._status = now.status
         self._stream.flush()
 
     def close(self) -> None:
@@ -69,15 +114,13 @@ class _TerminalBar:
             self._stream.flush()
 
 
-def line(job: Job) -> str:
-    """A job in one line: bar, percent, counts, status, errors."""
-    percent = job.progress or 0.0
-    filled = round(_WIDTH * percent / 100)
-    done, total = getattr(job, "processed_products", None), getattr(job, "total_products", None)
-    counts = "" if done is None or total is None else f" {done}/{total}"
-    errors = f", {job.error_count} errors" if job.error_count else ""
+def line(now: Standing) -> str:
+    """One line: bar, percent, counts, status, errors."""
+    filled = round(_WIDTH * now.percent / 100)
+    counts = "" if now.done is None or now.total is None else f" {now.done}/{now.total}"
+    errors = f", {now.errors} errors" if now.errors else ""
     bar = "█" * filled + "·" * (_WIDTH - filled)
-    return f"{bar} {percent:3.0f} %{counts} {getattr(job, 'status', '')}{errors}"
+    return f"{bar} {now.percent:3.0f} %{counts} {now.status}{errors}"
 
 
 class _NotebookBar:
@@ -86,10 +129,10 @@ class _NotebookBar:
     def __init__(self, tqdm: Callable[..., _Tqdm]) -> None:
         self._bar = tqdm(total=100, unit="%")
 
-    def show(self, job: Job) -> None:
+    def show(self, now: Standing) -> None:
         """Move the widget."""
-        self._bar.n = job.progress or 0.0
-        self._bar.set_description(getattr(job, "status", ""))
+        self._bar.n = now.percent
+        self._bar.set_description(now.status)
         self._bar.refresh()
 
     def close(self) -> None:
@@ -127,4 +170,4 @@ def _notebook_bar() -> _Bar | None:
     return _NotebookBar(tqdm)
 
 
-__all__ = ["line", "showing"]
+__all__ = ["Standing", "line", "of_job", "of_run", "showing"]

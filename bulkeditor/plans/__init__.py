@@ -6,12 +6,15 @@ from bulkeditor.plans._document import Counts, PlanDocument
 from bulkeditor.plans._draft import Draft
 from bulkeditor.plans._guard import Guard, Violation
 from bulkeditor.plans._money import cost, price
+from bulkeditor.plans._report import Balance, RunReport
 from bulkeditor.plans._rows import ChangeOutcome, PlanRow, SkippedRow
 from bulkeditor.plans._rule import Rule, Skip, rule
 from bulkeditor.plans._tags import tags
+from bulkeditor.plans._watch import RunProgress
 
 __all__ = [
     "BackupReport",
+    "Balance",
     "ChangeOutcome",
     "Counts",
     "Draft",
@@ -19,6 +22,8 @@ __all__ = [
     "PlanDocument",
     "PlanRow",
     "Rule",
+    "RunProgress",
+    "RunReport",
     "Skip",
     "SkippedRow",
     "Violation",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from bulkeditor.engine import Context, Done, Handler, Step
+from bulkeditor.engine import Context, Done, Handler, Step, Workflow
 from bulkeditor.http import Exchange, RetryPolicy, ServerFacts
 from bulkeditor.models import JSON
 from bulkeditor.plans._check import beginning, gate, look, missing, probe, read_one_page
@@ -63,4 +63,14 @@ class ApplyWorkflow:
         return handle
 
 
-__all__ = ["ApplyWorkflow"]
+def workflows(facts: ServerFacts, policy: RetryPolicy) -> Sequence[Workflow]:
+    """Every workflow whose runs a client carries on.
+
+    Args:
+        facts: What was learned about the server.
+        policy: Bounds how often a lost batch is sent again after reading.
+    """
+    return (ApplyWorkflow(facts, policy),)
+
+
+__all__ = ["ApplyWorkflow", "workflows"]

@@ -14,7 +14,7 @@ import attrs
 
 from bulkeditor.api._outcomes import RowOutcome
 from bulkeditor.api._rows import Row
-from bulkeditor.engine import Done, Step
+from bulkeditor.engine import Done, Ledger, Step
 from bulkeditor.errors import FieldError, OutcomeUnknownError
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, UNSET, Product, encode
@@ -229,4 +229,17 @@ def _lost(take: _Take, message: str, code: str) -> list[RowResult]:
     return [RowResult(number=number, status="failed", code=code, message=message) for number in take.numbers]
 
 
-__all__ = ["ClearParams", "clear", "restore"]
+def half_cleared(ledger: Ledger, run: str) -> bool:
+    """Whether custom fields of a product may be cleared and are still to be written anew.
+
+    Args:
+        ledger: Where the run stands.
+        run: Its id.
+    """
+    return any(
+        step.kind == "restore" or (step.kind == "clear" and attempts)
+        for step, attempts in ledger.unfinished(run)
+    )
+
+
+__all__ = ["ClearParams", "clear", "half_cleared", "restore"]

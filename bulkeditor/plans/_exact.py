@@ -1,9 +1,8 @@
-"""Values of product fields: read from a product, compared exactly, kept as text without losing a digit."""
+"""Values of product fields, read from a product and compared: exactly, or as a server may keep them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -11,13 +10,11 @@ import msgspec
 
 from bulkeditor.api._compare import same
 from bulkeditor.models import JSON, UNSET, Product
-from bulkeditor.models import encode as to_json
 from bulkeditor.plans._rows import PRICES, Value
 
 CUSTOM: Final = "custom_fields"
 
 _EMPTY: Final[Mapping[str, JSON]] = MappingProxyType({"tags": [], CUSTOM: {}, "options": {}})
-_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 # Keys of objects in order: in JSON their order means nothing.
 _comparable: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
@@ -66,31 +63,12 @@ def alike(field: str, wanted: Value, held: Value) -> bool:
     return same(field, wanted, held)
 
 
-def freeze(value: Value) -> str | None:
-    """A value as exact JSON text; None for UNSET.
-
-    Raises:
-        InvalidInputError: JSON cannot hold it.
-    """
-    return None if value is UNSET else to_json(value).decode()
-
-
-def thaw(field: str, text: str | None) -> Value:
-    """The value of a field from its JSON text; money is Decimal."""
-    if text is None:
-        return UNSET
-    value: JSON = _decoder.decode(text)
-    return Decimal(value) if field in PRICES and isinstance(value, int) else value
-
-
 __all__ = [
     "CUSTOM",
     "alike",
     "column_of",
     "column_value",
     "entry_of",
-    "freeze",
     "identical",
-    "thaw",
     "value_in",
 ]

@@ -8,14 +8,17 @@ from typing import Any, Final, cast
 import attrs
 
 from bulkeditor.engine import NEW, Put, own_space
-from bulkeditor.errors import FieldError
-from bulkeditor.models import JSON
+from bulkeditor.models import JSON, UNSET
+from bulkeditor.plans._codec import pack_row, pack_value, unpack_row, unpack_value
 from bulkeditor.plans._decide import Numbered, OnError, OnStale, RowResult
-from bulkeditor.plans._exact import freeze, thaw
 from bulkeditor.plans._rows import PlanRow
 
 ROWS: Final = "rows"
 """The space of a run that holds the plan's rows, product by product; they never change."""
+
+
+_NOTHING_SAID: Final[tuple[Any, ...]] = (None, None, pack_value("", UNSET))
+"""Code, message and found value of a result that has none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +49,7 @@ class Given:
     on_error: OnError
     ids: Sequence[str] | None = None
     undoes: str | None = None
-    undoable_for: float
+    undoable_for: int
 
     def to_json(self) -> JSON:
         """The input of the run."""
@@ -55,91 +58,57 @@ class Given:
     @classmethod
     def of(cls, given: JSON) -> Given:
         """The options that stand in a run's input."""
-        values = cast("dict[str, Any]", given)
-        ids = values["ids"]
-        return cls(
-            **{**values, "columns": tuple(values["columns"]), "ids": None if ids is None else tuple(ids)}
-        )
+        return cls(**cast("dict[str, Any]", given))
 
 
 def state_of(rows: Iterable[PlanRow]) -> Iterator[Put]:
     """The state that a run begins with: the rows of each product under its id."""
-    products: dict[str, list[Numbered]] = {}
+    products: dict[str, list[JSON]] = {}
     for number, row in enumerate(rows):
-        products.setdefault(row.product, []).append(Numbered(number, row))
+        products.setdefault(row.product, []).append([number, cast("JSON", pack_row(row))])
     space = own_space(NEW, ROWS)
-    for product, numbered in products.items():
-        first = numbered[0].row
-        entry: JSON = {"sku": first.sku, "title": first.title, "rows": [_row(item) for item in numbered]}
-        yield Put(space=space, key=product, value=entry)
+    return (Put(space=space, key=product, value=entry) for product, entry in products.items())
 
 
-def _row(item: Numbered) -> JSON:
-    row, problem = item.row, item.row.problem
-    said: JSON = None if problem is None else [problem.message, problem.field, problem.code]
-    return [item.number, row.field, freeze(row.before), freeze(row.after), row.reason, said]
-
-
-def rows_of(product: str, entry: JSON) -> tuple[Numbered, ...]:
+def rows_of(entry: JSON) -> tuple[Numbered, ...]:
     """The rows of one product from its entry."""
-    held = cast("Mapping[str, Any]", entry)
-    return tuple(_numbered(product, held, row) for row in held["rows"])
-
-
-def _numbered(product: str, held: Mapping[str, Any], row: Sequence[Any]) -> Numbered:
-    number, field, before, after, reason, said = row
-    return Numbered(
-        number,
-        PlanRow(
-            product=product,
-            sku=held["sku"],
-            title=held["title"],
-            field=field,
-            before=thaw(field, before),
-            after=thaw(field, after),
-            reason=reason,
-            problem=None if said is None else FieldError(message=said[0], field=said[1], code=said[2]),
-        ),
-    )
+    return tuple(Numbered(number, unpack_row(row)) for number, row in cast("list[Any]", entry))
 
 
 def result_to_json(result: RowResult) -> JSON:
     """What became of a row, for the ledger: only what there is to say."""
-    values: list[JSON] = [
-        result.number, result.status, result.verified, result.code, result.message, freeze(result.found)
-    ]  # fmt: skip
+    values: list[JSON] = [result.number, result.status, result.verified, result.code, result.message]
+    if result.found is not UNSET:
+        return [*values, pack_value("", result.found)]
     while values[-1] is None:
         values.pop()
     return values
 
 
-def result_of(values: JSON, fields: Mapping[int, str]) -> RowResult:
-    """What became of a row, from the ledger.
-
-    Args:
-        values: As :func:`result_to_json` wrote them.
-        fields: The field of each row.
-    """
-    number, status, verified, code, message, found, *_ = (*cast("list[Any]", values), None, None, None)
+def result_of(values: JSON) -> RowResult:
+    """What became of a row, from the ledger."""
+    given = cast("list[Any]", values)
+    number, status, verified, *said = given
+    code, message, found, *_ = (*said, *_NOTHING_SAID[len(said) :])
     return RowResult(
         number=number,
         status=status,
         verified=verified,
         code=code,
         message=message,
-        found=thaw(fields[number], found),
+        found=unpack_value("", found),
     )
 
 
 def columns_to_json(columns: Mapping[str, JSON]) -> JSON:
-    """Whole columns of a product as exact texts."""
-    return {name: freeze(value) for name, value in columns.items()}
+    """Whole columns of a product, nothing lost."""
+    return {name: pack_value(name, value) for name, value in columns.items()}
 
 
 def columns_of(values: JSON) -> dict[str, JSON]:
-    """Whole columns from their texts."""
-    texts = cast("Mapping[str, str]", values)
-    return {name: cast("JSON", thaw(name, text)) for name, text in texts.items()}
+    """Whole columns as they were."""
+    packed = cast("Mapping[str, JSON]", values)
+    return {name: cast("JSON", unpack_value(name, value)) for name, value in packed.items()}
 
 
 __all__ = [

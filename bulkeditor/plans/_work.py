@@ -111,7 +111,7 @@ class Work:
     def rows(self, product: str) -> tuple[Numbered, ...]:
         """The plan's rows of a product; none for one that it is not about."""
         entry = self.ctx.state(self.ctx.own(ROWS), product)
-        return () if entry is None else rows_of(product, entry)
+        return () if entry is None else rows_of(entry)
 
     def marked(self, product: str, space: str) -> bool:
         """Whether a product was dealt with in this pass."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bulkeditor import Job
-from bulkeditor.client._progress import line, showing
+from bulkeditor.client._progress import line, of_job, showing
 
 
 class Terminal(io.StringIO):
@@ -23,15 +23,15 @@ def job(done: int, status: str = "running", errors: int = 0) -> Job:
 
 
 def test_one_line_says_it_all() -> None:
-    assert line(job(1)) == f"{'█' * 8}{'·' * 22}  25 % 1/4 running"
-    assert line(job(4, "completed", 2)).endswith("100 % 4/4 completed, 2 errors")
-    assert "0 %" in line(Job(id="job_1"))
+    assert line(of_job(job(1))) == f"{'█' * 8}{'·' * 22}  25 % 1/4 running"
+    assert line(of_job(job(4, "completed", 2))).endswith("100 % 4/4 completed, 2 errors")
+    assert "0 %" in line(of_job(Job(id="job_1")))
 
 
 def test_a_terminal_shows_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
-    with showing(True) as show:
+    with showing(True, of_job) as show:
         assert show is not None
         show(job(1))
         show(job(4, "completed"))
@@ -40,7 +40,7 @@ def test_a_terminal_shows_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_elsewhere_there_is_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
-    with showing(True) as show:
+    with showing(True, of_job) as show:
         assert show is not None
         for state in (job(1), job(2), job(4, "completed")):
             show(state)
@@ -49,9 +49,9 @@ def test_elsewhere_there_is_a_line_for_each_change(capsys: pytest.CaptureFixture
 
 def test_a_callable_is_called_and_false_is_silence(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[Job] = []
-    with showing(seen.append) as show:
+    with showing(seen.append, of_job) as show:
         assert show == seen.append
-    with showing(False) as show:
+    with showing(False, of_job) as show:
         assert show is None
     assert capsys.readouterr().err == ""
 
@@ -85,7 +85,7 @@ def test_a_notebook_has_its_own_bar(
     widgets.tqdm = Widget  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", shell)
     monkeypatch.setitem(sys.modules, "tqdm.notebook", widgets)
-    with showing(True) as show:
+    with showing(True, of_job) as show:
         assert show is not None
         show(job(3))
     (widget,) = Widget.made

@@ -16,6 +16,7 @@ from bulkeditor._secret import Secret
 from bulkeditor.client._async._core import AsyncCore
 from bulkeditor.client._embedded import start_sandbox
 from bulkeditor.client._options import Options, Tuning, session_config, tuning_changes
+from bulkeditor.client._store import Store
 from bulkeditor.http import AsyncSession, Clock, Hooks, RateLimit, Response, RetryPolicy
 from bulkeditor.http.auth import Auth
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from bulkeditor.client._async._keys import AsyncKeys
     from bulkeditor.client._async._plan import AsyncPlan
     from bulkeditor.client._async._products import AsyncProducts
+    from bulkeditor.client._async._run import AsyncRuns
     from bulkeditor.client._async._webhooks import AsyncWebhooks
+    from bulkeditor.engine import Ledger
     from bulkeditor.plans import BackupReport, Guard, Rule
     from bulkeditor.query import Condition
     from bulkeditor.sandbox import Sandbox
@@ -53,6 +56,9 @@ class AsyncBulkEditor:
         concurrency: Batches of one update that are under way at the same time.
         read_ahead: Pages of one list that are asked for before they are needed; 0 = none.
         clock: The time; for tests.
+        store: The file that keeps plans that are applied, made when it is missing: a run that was killed goes
+            on from it, and can be taken back later. None keeps them in this process alone. Or a ledger, which
+            whoever made it closes.
         http_client: An httpx client to send through; whoever made it closes it.
         transport: An httpx transport to send through; whoever made it closes it.
 
@@ -76,6 +82,7 @@ class AsyncBulkEditor:
         concurrency: int = 4,
         read_ahead: int = 4,
         clock: Clock | None = None,
+        store: str | PathLike[str] | Ledger | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -96,10 +103,11 @@ class AsyncBulkEditor:
             transport=transport,
         )
         self._server: Sandbox | None = None
-        self._build(AsyncSession(config), tuning)
+        self._build(AsyncSession(config), tuning, Store(store))
 
-    def _build(self, session: AsyncSession, tuning: Tuning) -> None:
-        self._core = AsyncCore(session, tuning)
+    def _build(self, session: AsyncSession, tuning: Tuning, store: Store) -> None:
+        self._core = AsyncCore(session, tuning, store)
+        store.join(self)
 
     @cached_property
     def products(self) -> AsyncProducts:
@@ -142,6 +150,13 @@ class AsyncBulkEditor:
         from bulkeditor.client._async._keys import AsyncKeys  # noqa: PLC0415 - loaded when used
 
         return AsyncKeys(self._core)
+
+    @cached_property
+    def runs(self) -> AsyncRuns:
+        """Plans that are being applied or were: list, get, resume."""
+        from bulkeditor.client._async._run import AsyncRuns  # noqa: PLC0415 - loaded when used
+
+        return AsyncRuns(self._core)
 
     async def plan(
         self,
@@ -305,7 +320,7 @@ class AsyncBulkEditor:
 
         Args:
             **options: ``timeout``, ``deadline``, ``retry``, ``read_only``, ``hooks``, ``rate_limit``,
-                ``concurrency``, ``read_ahead``, ``clock``.
+                ``concurrency``, ``read_ahead``, ``clock``, ``store``.
 
         Raises:
             ConfigurationError: An option does not exist or is wrong.
@@ -314,7 +329,8 @@ class AsyncBulkEditor:
         tuning = self._core.tuning.changed(own)
         shop = object.__new__(type(self))
         shop._server = None
-        shop._build(self._core.session.with_config(**session), tuning)
+        store = Store(options["store"]) if "store" in options else self._core.store
+        shop._build(self._core.session.with_config(**session), tuning, store)
         return shop
 
     @property
@@ -327,8 +343,9 @@ class AsyncBulkEditor:
         return self._core.session.responses()
 
     async def aclose(self) -> None:
-        """Close the connections, and the sandbox if the client has one of its own."""
+        """Close the connections and the store, and the sandbox if the client has one of its own."""
         await self._core.session.aclose()
+        self._core.store.leave(self)
         if self._server is not None:
             self._server.close()
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from bulkeditor.client._options import Tuning
-from bulkeditor.errors import BulkEditorError
+from bulkeditor.client._store import Store
+from bulkeditor.errors import BulkEditorError, ReadOnlyError
 from bulkeditor.http import AsyncSession, Exchange, RetryPolicy, read_ahead_async, run_many_async
 
 if TYPE_CHECKING:
@@ -26,11 +27,22 @@ class AsyncCore:
     Args:
         session: What sends requests.
         tuning: How much happens at once.
+        store: Where runs live.
     """
 
-    def __init__(self, session: AsyncSession, tuning: Tuning) -> None:
+    def __init__(self, session: AsyncSession, tuning: Tuning, store: Store) -> None:
         self.session = session
         self.tuning = tuning
+        self.store = store
+
+    def refuse_read_only(self, what: str) -> None:
+        """Refuse what writes, before anything is read or noted.
+
+        Raises:
+            ReadOnlyError: The client is read-only.
+        """
+        if self.session.config.read_only:
+            raise ReadOnlyError(f"{what} writes, and this client is read-only.")
 
     async def run(self, flow: Exchange[T]) -> T:
         """Run one flow to its end."""

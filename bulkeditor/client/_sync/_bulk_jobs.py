@@ -10,7 +10,7 @@ from bulkeditor.api import bulk_jobs as flows
 from bulkeditor.api._lists import MAX_LIMIT
 from bulkeditor.client._sync._core import Core
 from bulkeditor.client._sync._pager import Pager
-from bulkeditor.client._progress import showing
+from bulkeditor.client._progress import of_job, showing
 from bulkeditor.models import Job, JobRowError, Updates
 from bulkeditor.query import Condition
 
@@ -110,7 +110,7 @@ class BulkJobs:
             JobTimeoutError: It has not ended in time; it goes on on the server.
         """
         core = self._core
-        with showing(progress) as show:
+        with showing(progress, of_job) as show:
             flow = flows.wait(
                 job_id, timeout=timeout, allow_errors=allow_errors, monotonic=core.monotonic, progress=show
             )

@@ -17,6 +17,7 @@ from bulkeditor._secret import Secret
 from bulkeditor.client._sync._core import Core
 from bulkeditor.client._embedded import start_sandbox
 from bulkeditor.client._options import Options, Tuning, session_config, tuning_changes
+from bulkeditor.client._store import Store
 from bulkeditor.http import Session, Clock, Hooks, RateLimit, Response, RetryPolicy
 from bulkeditor.http.auth import Auth
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from bulkeditor.client._sync._keys import Keys
     from bulkeditor.client._sync._plan import Plan
     from bulkeditor.client._sync._products import Products
+    from bulkeditor.client._sync._run import Runs
     from bulkeditor.client._sync._webhooks import Webhooks
+    from bulkeditor.engine import Ledger
     from bulkeditor.plans import BackupReport, Guard, Rule
     from bulkeditor.query import Condition
     from bulkeditor.sandbox import Sandbox
@@ -54,6 +57,9 @@ class BulkEditor:
         concurrency: Batches of one update that are under way at the same time.
         read_ahead: Pages of one list that are asked for before they are needed; 0 = none.
         clock: The time; for tests.
+        store: The file that keeps plans that are applied, made when it is missing: a run that was killed goes
+            on from it, and can be taken back later. None keeps them in this process alone. Or a ledger, which
+            whoever made it closes.
         http_client: An httpx client to send through; whoever made it closes it.
         transport: An httpx transport to send through; whoever made it closes it.
 
@@ -77,6 +83,7 @@ class BulkEditor:
         concurrency: int = 4,
         read_ahead: int = 4,
         clock: Clock | None = None,
+        store: str | PathLike[str] | Ledger | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -97,10 +104,11 @@ class BulkEditor:
             transport=transport,
         )
         self._server: Sandbox | None = None
-        self._build(Session(config), tuning)
+        self._build(Session(config), tuning, Store(store))
 
-    def _build(self, session: Session, tuning: Tuning) -> None:
-        self._core = Core(session, tuning)
+    def _build(self, session: Session, tuning: Tuning, store: Store) -> None:
+        self._core = Core(session, tuning, store)
+        store.join(self)
 
     @cached_property
     def products(self) -> Products:
@@ -143,6 +151,13 @@ class BulkEditor:
         from bulkeditor.client._sync._keys import Keys  # noqa: PLC0415 - loaded when used
 
         return Keys(self._core)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Plans that are being applied or were: list, get, resume."""
+        from bulkeditor.client._sync._run import Runs  # noqa: PLC0415 - loaded when used
+
+        return Runs(self._core)
 
     def plan(
         self,
@@ -306,7 +321,7 @@ class BulkEditor:
 
         Args:
             **options: ``timeout``, ``deadline``, ``retry``, ``read_only``, ``hooks``, ``rate_limit``,
-                ``concurrency``, ``read_ahead``, ``clock``.
+                ``concurrency``, ``read_ahead``, ``clock``, ``store``.
 
         Raises:
             ConfigurationError: An option does not exist or is wrong.
@@ -315,7 +330,8 @@ class BulkEditor:
         tuning = self._core.tuning.changed(own)
         shop = object.__new__(type(self))
         shop._server = None
-        shop._build(self._core.session.with_config(**session), tuning)
+        store = Store(options["store"]) if "store" in options else self._core.store
+        shop._build(self._core.session.with_config(**session), tuning, store)
         return shop
 
     @property
@@ -328,8 +344,9 @@ class BulkEditor:
         return self._core.session.responses()
 
     def close(self) -> None:
-        """Close the connections, and the sandbox if the client has one of its own."""
+        """Close the connections and the store, and the sandbox if the client has one of its own."""
         self._core.session.close()
+        self._core.store.leave(self)
         if self._server is not None:
             self._server.close()
 

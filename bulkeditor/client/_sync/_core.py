@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from bulkeditor.client._options import Tuning
-from bulkeditor.errors import BulkEditorError
+from bulkeditor.client._store import Store
+from bulkeditor.errors import BulkEditorError, ReadOnlyError
 from bulkeditor.http import Session, Exchange, RetryPolicy, read_ahead, run_many
 
 if TYPE_CHECKING:
@@ -27,11 +28,22 @@ class Core:
     Args:
         session: What sends requests.
         tuning: How much happens at once.
+        store: Where runs live.
     """
 
-    def __init__(self, session: Session, tuning: Tuning) -> None:
+    def __init__(self, session: Session, tuning: Tuning, store: Store) -> None:
         self.session = session
         self.tuning = tuning
+        self.store = store
+
+    def refuse_read_only(self, what: str) -> None:
+        """Refuse what writes, before anything is read or noted.
+
+        Raises:
+            ReadOnlyError: The client is read-only.
+        """
+        if self.session.config.read_only:
+            raise ReadOnlyError(f"{what} writes, and this client is read-only.")
 
     def run(self, flow: Exchange[T]) -> T:
         """Run one flow to its end."""

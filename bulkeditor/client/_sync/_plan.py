@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from uuid import uuid4
 
 import attrs
 
 from bulkeditor.client._sync._core import Core
+from bulkeditor.client._sync._run import UNDOABLE_FOR, Run, carry_on
+from bulkeditor.client._store import asked
+from bulkeditor.plans._apply import ApplyWorkflow
 from bulkeditor.plans._backup_restore import Restorer
+from bulkeditor.plans._decide import OnError, OnStale
 from bulkeditor.plans._document import PlanDocument
 from bulkeditor.plans._planner import Planner
+from bulkeditor.plans._start import check_atomic, check_options, check_rows, start_apply
+from bulkeditor.plans._watch import RunProgress
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -25,6 +33,66 @@ class Plan(PlanDocument):
         """A document in the hands of a shop."""
         values = {field.name: getattr(document, field.name) for field in attrs.fields(PlanDocument)}
         return cls(core=core, **values)
+
+    def apply(
+        self,
+        *,
+        on_stale: OnStale = "skip",
+        on_error: OnError = "best_effort",
+        attempt: int = 1,
+        undoable_for: timedelta = UNDOABLE_FOR,
+        progress: bool | Callable[[RunProgress], object] = False,
+    ) -> Run:
+        """Write the plan's rows where the shop still is as the plan saw it.
+
+        It runs on the client's store. With ``store="shop.db"`` a run that was killed goes on where it
+        stopped when this is called again, or by ``shop.runs.get(id).resume()`` in another process: the same
+        plan applied twice is one run, unless that was taken back.
+
+        Args:
+            on_stale: ``skip``: rows whose product has changed are left alone, prices of one product together.
+                ``fail``: every row is looked at first, and one that has changed keeps all from being written.
+                ``force``: they are overwritten, and their outcome says what was there.
+            on_error: ``best_effort``: what the server refuses fails alone. ``reject_rows``: a product is
+                written whole or not at all. ``all_or_nothing``: all products or none, where the server can.
+            attempt: Another number applies the same plan once more.
+            undoable_for: How long the run can be taken back.
+            progress: True shows a bar in a terminal or a notebook; a callable is called after each step.
+
+        Returns:
+            The run: ``.report`` has one outcome for each row, ``.undo()`` takes it back.
+
+        Raises:
+            GuardError: The plan violates its guards. In this case and the following ones nothing was written.
+            PlanError: It was made for another shop, contradicts itself, or was applied with other options.
+            PlanStoppedError: With ``fail`` or ``all_or_nothing``: rows are stale, gone or refused.
+            UnsupportedByServerError: ``all_or_nothing``, and the server writes row by row.
+            InvalidInputError: An option does not exist, or all or nothing does not fit into one request.
+            ReadOnlyError: The client is read-only.
+            AuthenticationError: The credential was refused on the way; the run can be resumed. Likewise other
+                errors that concern every request.
+        """
+        core = self._core
+        core.refuse_read_only("plan.apply()")
+        self.check_shop(core.session.config.base_url)
+        self.raise_for_violations()
+        check_options(on_stale, on_error, undoable_for)
+        check_rows(self.rows)
+        if on_error == "all_or_nothing":
+            core.run(check_atomic(self.rows, core.session.facts))
+        run = asked(
+            lambda: start_apply(
+                core.store.ledger,
+                ApplyWorkflow(core.session.facts, core.policy),
+                self,
+                on_stale=on_stale,
+                on_error=on_error,
+                attempt=attempt,
+                undoable_for=undoable_for,
+            )
+        )
+        row, report = carry_on(core, run, progress=progress)
+        return Run(core, row, report)
 
 
 def build_plan(core: Core, planner: Planner | Restorer, *, title: str | None) -> Plan:

@@ -1,0 +1,310 @@
+# Generated from ../_async by scripts/unasync.py; change that, not this.
+"""Runs: plans that are being applied, or were."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+from bulkeditor.client._sync._core import Core
+from bulkeditor.client._progress import of_run, showing
+from bulkeditor.client._store import asked
+from bulkeditor.engine import Worker, RunRow, RunStatus, StepPolicy
+from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
+from bulkeditor.plans._apply import ApplyWorkflow, workflows
+from bulkeditor.plans._clear import half_cleared
+from bulkeditor.plans._report import Balance, RunReport, read_report, stopped_error
+from bulkeditor.plans._stored import Given
+from bulkeditor.plans._undo import start_undo, undoable_until
+from bulkeditor.plans._watch import RunProgress, Watched
+
+LEASE = 10.0
+"""Seconds after which the step of a process that was killed can be taken up."""
+
+UNDOABLE_FOR = timedelta(days=30)
+
+
+class Run:
+    """One application of a plan: what became of each row, and the way back.
+
+    What it says is how the run stood when it was read last; :meth:`refresh` reads it again.
+    """
+
+    def __init__(self, core: Core, row: RunRow, report: RunReport | None = None) -> None:
+        self._core = core
+        self._row = row
+        self._given = Given.of(row.input)
+        self._report = report
+
+    @property
+    def id(self) -> str:
+        """Its id in the store."""
+        return self._row.id
+
+    @property
+    def plan(self) -> str:
+        """The plan's id."""
+        return self._given.plan
+
+    @property
+    def title(self) -> str | None:
+        """What the plan is called."""
+        return self._given.title
+
+    @property
+    def undoes(self) -> str | None:
+        """The run that this one takes back; None for a plan that is applied."""
+        return self._given.undoes
+
+    @property
+    def status(self) -> RunStatus:
+        """``running`` or ``waiting`` while it goes on, ``done``, ``failed``, or ``cancelled``."""
+        return self._row.status
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed."""
+        return self._row.error
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was started (UTC)."""
+        return self._row.created_at
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it ended (UTC)."""
+        return self._row.finished_at
+
+    @property
+    def undoable_until(self) -> datetime | None:
+        """Until when it can be taken back (UTC); None while it has not ended."""
+        return undoable_until(self._row)
+
+    @property
+    def report(self) -> RunReport:
+        """What became of each row of the plan: exactly one outcome for each."""
+        if self._report is None:
+            self._report = read_report(self._core.store.ledger, self._row)
+        return self._report
+
+    @property
+    def ledger(self) -> Balance:
+        """The proof that every row is accounted for: planned = the sum of the outcomes.
+
+        Raises:
+            UnbalancedRunError: It is not.
+        """
+        balance = self.report.balance
+        balance.check()
+        return balance
+
+    def refresh(self) -> Run:
+        """Read how the run stands now.
+
+        Returns:
+            This run.
+        """
+        self._row, self._report = asked(lambda: _read(self._core, self.id))
+        return self
+
+    def resume(self, *, progress: bool | Callable[[RunProgress], object] = False) -> Run:
+        """Carry the run on where it stopped, in whatever process; does nothing when it is done.
+
+        A batch that was under way is read back first: what arrived is not sent again.
+
+        Args:
+            progress: True shows a bar in a terminal or a notebook; a callable is called after each step.
+
+        Returns:
+            This run, at its end.
+
+        Raises:
+            AuthenticationError: The credential is refused; the run stands and can be resumed. Likewise other
+                errors that concern every request.
+            PlanStoppedError: It ended before its first write, as the plan's options ask for.
+        """
+        self._row, self._report = carry_on(self._core, self.id, progress=progress)
+        return self
+
+    def undo(
+        self,
+        *,
+        fields: Collection[str] | None = None,
+        products: Collection[str] | None = None,
+        undoable_for: timedelta = UNDOABLE_FOR,
+        progress: bool | Callable[[RunProgress], object] = False,
+    ) -> Run:
+        """Take back what this run wrote, where nobody has changed it since.
+
+        Products that were changed since are left alone and stale in the new run's report; prices of one
+        product stand or fall together. Called twice it is one run.
+
+        Args:
+            fields: Only these: ``["price"]``, ``["custom_fields.season"]``; ``custom_fields`` means each of
+                them. None = all.
+            products: Only the products with these ids; None = all.
+            undoable_for: How long the undo can be taken back in turn.
+            progress: As for :meth:`resume`.
+
+        Returns:
+            The run that took back; ``undo()`` of it is the first one again.
+
+        Raises:
+            NotUndoableError: This run has not ended, or :attr:`undoable_until` is over.
+            InvalidInputError: The run has no row of a field or product that was named.
+            ReadOnlyError: The client is read-only.
+        """
+        core = self._core
+        core.refuse_read_only("run.undo()")
+        self.refresh()
+        report, row = self.report, self._row
+        run = asked(
+            lambda: start_undo(
+                core.store.ledger,
+                ApplyWorkflow(core.session.facts, core.policy),
+                row,
+                report,
+                fields=fields,
+                products=products,
+                undoable_for=undoable_for,
+            )
+        )
+        row, report = carry_on(core, run, progress=progress)
+        return Run(core, row, report)
+
+    def cancel(self) -> Run:
+        """End the run before its next step; what it has written stays, and can be taken back.
+
+        Returns:
+            This run.
+
+        Raises:
+            NotUndoableError: It is in the middle of taking a custom field away; resume it first.
+        """
+        ledger = self._core.store.ledger
+        if asked(lambda: half_cleared(ledger, self.id)):
+            raise NotUndoableError(
+                f"The run {self.id} has cleared custom fields that are still to be written back.",
+                run=self.id,
+                hint="Call resume(): it completes that.",
+            )
+        asked(lambda: ledger.cancel(self.id))
+        return self.refresh()
+
+    def __repr__(self) -> str:
+        what = f"undoes {self.undoes}" if self.undoes else f"applies {self.title or self.plan}"
+        return f"<{type(self).__name__} {self.id} {what}: {self.status}>"
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.status}\n{self.report}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.id}: {self.status}</p>{self.report.html()}"
+
+
+class Runs:
+    """``shop.runs``: the runs that the client's store holds."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def list(self, *, status: RunStatus | None = None) -> builtins.list[Run]:
+        """The runs of this shop, newest first.
+
+        Args:
+            status: Only those that stand so; None = all.
+        """
+        rows = asked(lambda: _rows(self._core, status))
+        return [Run(self._core, row) for row in rows]
+
+    def get(self, run_id: str) -> Run:
+        """One run.
+
+        Args:
+            run_id: Its id.
+
+        Raises:
+            RunNotFoundError: The store has no such run.
+        """
+        row, report = asked(lambda: _read(self._core, run_id))
+        return Run(self._core, row, report)
+
+    def resume_all(self) -> builtins.list[Run]:
+        """Carry on every run of this shop that has not ended, one after another.
+
+        A run that stops with an error does not keep the others from going on.
+
+        Returns:
+            These runs; ``.status`` and ``.error`` say how each of them ended.
+        """
+        rows = asked(lambda: [*_rows(self._core, "running"), *_rows(self._core, "waiting")])
+        runs = [Run(self._core, row) for row in rows]
+        for run in runs:
+            try:
+                run.resume()
+            except BulkEditorError:
+                run.refresh()
+        return runs
+
+
+def _rows(core: Core, status: RunStatus | None) -> list[RunRow]:
+    shop = core.session.config.base_url
+    rows = core.store.ledger.runs(workflow=ApplyWorkflow.NAME, status=status)
+    return [row for row in rows if Given.of(row.input).shop == shop]
+
+
+def _read(core: Core, run: str) -> tuple[RunRow, RunReport]:
+    ledger = core.store.ledger
+    row = ledger.get(run)
+    return row, read_report(ledger, row)
+
+
+def carry_on(
+    core: Core, run: str, *, progress: bool | Callable[[RunProgress], object]
+) -> tuple[RunRow, RunReport]:
+    """Carry a run on to its end.
+
+    Args:
+        core: The shop.
+        run: Its id.
+        progress: As the caller gave it.
+
+    Returns:
+        How it stands then, and what became of its rows.
+    """
+    core.refuse_read_only("a run")
+    ledger = core.store.ledger
+    asked(lambda: ledger.resume(run))
+    row, report = asked(lambda: _read(core, run))
+    with showing(progress, of_run) as show:
+        watched = [
+            Watched(workflow, RunProgress.of(row, report), show)
+            for workflow in workflows(core.session.facts, core.policy)
+        ]
+        worker = Worker(
+            ledger,
+            core.session,
+            watched,
+            lanes=core.tuning.concurrency,
+            policy=StepPolicy(lease=LEASE, retry=core.policy),
+        )
+        worker.run(run)
+    row, report = asked(lambda: _read(core, run))
+    if row.status == "failed":
+        raise _failure(watched, row, report)
+    if report.stopped:
+        raise stopped_error(row.id, report)
+    return row, report
+
+
+def _failure(watched: list[Watched], row: RunRow, report: RunReport) -> BulkEditorError:
+    error = next((one.failure for one in watched if one.failure is not None), None)
+    if error is None:
+        error = RunFailedError(f"The run {row.id} has failed: {row.error}", run=row.id)
+    error.add_note(f"Run {row.id}: {report.balance}. shop.runs.get({row.id!r}).resume() goes on.")
+    return error
+
+
+__all__ = ["LEASE", "UNDOABLE_FOR", "Run", "Runs", "carry_on"]
