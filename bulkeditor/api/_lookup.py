@@ -41,25 +41,29 @@ class Found:
     server_filters: bool | None = None
 
 
-def find(by: By, values: Iterable[str], *, fields: Iterable[str] = ("id", "sku")) -> Exchange[Found]:
+def find(
+    by: By, values: Iterable[str], *, fields: Iterable[str] = ("id", "sku"), one_by_one: bool = False
+) -> Exchange[Found]:
     """Find products by exact values; ``00042`` is not ``42``, and ``ts-1`` is not ``TS-1``.
 
     Args:
         by: The field to find them by.
         values: Its values.
         fields: Fields to load.
+        one_by_one: Do not look at the list first: they are known to be few for it, and the server to filter.
 
     Returns:
         The products for each value.
     """
-    search = _Search(by, values, frozenset(fields))
+    search = _Search(by, values, frozenset(fields), few=None if one_by_one else _FEW)
     yield from search.run()
     return search.result()
 
 
 class _Search:
-    def __init__(self, by: By, values: Iterable[str], fields: frozenset[str]) -> None:
+    def __init__(self, by: By, values: Iterable[str], fields: frozenset[str], few: int | None) -> None:
         self._by: By = by
+        self._few = few
         self._fields = sorted(fields | {"id", "sku"})
         self._rows: dict[str, dict[str, Product]] = {value: {} for value in values}
         self._settled: set[str] = set()
@@ -79,7 +83,8 @@ class _Search:
         if not values:
             return
         # The first value is always asked for: its answer shows whether the server filters at all.
-        yield from self._one_by_one(values[:1] if len(values) > _FEW else values)
+        many = self._few is not None and len(values) > self._few
+        yield from self._one_by_one(values[:1] if many else values)
         for _ in range(_PASSES):
             rest = self._rest()
             if not rest:

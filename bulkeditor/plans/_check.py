@@ -60,11 +60,13 @@ class LookParams:
         ids: The products.
         turn: How often they were looked at before.
         survey: Whether this pass only looks.
+        one_by_one: Whether that is known to be cheaper than a pass over the listing.
     """
 
     ids: Sequence[str]
     turn: int = 0
     survey: bool = False
+    one_by_one: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -226,14 +228,14 @@ def probe(work: Work) -> Exchange[Done]:
     ids = check.unseen()
     found = yield from find("id", ids[:1], fields=("id",))
     if found.server_filters:
-        return check.done(_looks(work, ids, survey=params.survey))
+        return check.done(_looks(work, ids, survey=params.survey, one_by_one=True))
     return check.done([_next(work, "page", attrs.evolve(params, filters=False))])
 
 
-def _looks(work: Work, ids: Sequence[str], *, survey: bool, turn: int = 0) -> Iterable[Step]:
+def _looks(work: Work, ids: Sequence[str], *, survey: bool, one_by_one: bool = False) -> Iterable[Step]:
     size = _AT_ONCE_SAFELY if work.server.expects or survey else _AT_ONCE
     for start in range(0, len(ids), size):
-        params = LookParams(ids=ids[start : start + size], survey=survey, turn=turn)
+        params = LookParams(ids=ids[start : start + size], survey=survey, one_by_one=one_by_one)
         yield work.follow("look", f"look{start}", params)
 
 
@@ -242,7 +244,8 @@ def look(work: Work) -> Exchange[Done]:
     params = work.params(LookParams)
     check = Check(work, survey=params.survey, marks=params.turn == 0)
     ids = [product for product in params.ids if check.open(product)]
-    found = yield from find("id", ids, fields=["id", *work.given.columns])
+    fields = ["id", *work.given.columns]
+    found = yield from find("id", ids, fields=fields, one_by_one=params.one_by_one)
     check.gone((product for product in ids if not found.rows[product]), found.uncertain)
     there = [products[0] for products in found.rows.values() if products]
     return check.done(check.take(there, page=None, turn=params.turn))

@@ -70,7 +70,8 @@ def _done(work: Work, params: WriteParams, verdicts: Sequence[Verdict]) -> Done:
         found += unsendable
     if left["clear"]:
         then.append(work.follow("clear", "clear", ClearParams.of(left["clear"], params)))
-    return Done(result=results(found), then=tuple(then))
+    refused = params.atomic and all(result.status in {"failed", "skipped"} for result in found)
+    return Done(result=results(found, stopped=refused), then=tuple(then))
 
 
 __all__ = ["write"]
