@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import Final
 
+from bulkeditor.engine import _forks
 from bulkeditor.engine._schema import APPLICATION_ID, MIGRATIONS
 from bulkeditor.errors import ConfigurationError, StoreError
 
@@ -57,10 +58,17 @@ class Database:
         self._busy = busy
         self._class = connection
         self._migrations = migrations
-        # Connections from before a fork: they may neither be used nor closed here, so they are kept for ever.
-        self._inherited: list[sqlite3.Connection] = []
         self._closed = False
-        self._open()
+        self._pid = os.getpid()
+        self._writing = threading.Lock()
+        self._reading = self._writing if self.in_memory else threading.Lock()
+        # Opened when they are first used; before a fork they are closed.
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        with self._errors():
+            self._writer = self._open()
+        if not self.in_memory:
+            _forks.watch(self)
 
     @property
     def in_memory(self) -> bool:
@@ -74,21 +82,19 @@ class Database:
         Raises:
             StoreError: The file cannot be used.
         """
-        if self._pid != os.getpid():
-            self._after_fork()
-        with self._writing:
-            connection = self._usable(self._writer)
+        with self._writing, self._errors():
+            connection = self._writer
+            if connection is None:
+                connection = self._writer = self._open()
+            self._check_process()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise self._meaning(error) from error
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def read(self) -> Generator[sqlite3.Connection]:
@@ -97,48 +103,49 @@ class Database:
         Raises:
             StoreError: The file cannot be used.
         """
-        if self._pid != os.getpid():
-            self._after_fork()
-        with self._reading:
-            connection = self._usable(self._reader)
-            try:
-                yield connection
-            except sqlite3.Error as error:
-                raise self._meaning(error) from error
+        if self.in_memory:
+            with self._writing, self._errors():
+                self._check_process()
+                yield self._writer or self._open()
+            return
+        with self._reading, self._errors():
+            if self._reader is None:
+                self._reader = self._open()
+            yield self._reader
 
     def close(self) -> None:
-        """Close the connections; those of a parent process are left alone."""
-        if self._closed:
-            return
+        """Close the connections."""
         self._closed = True
-        if self._pid == os.getpid():
-            with self._writing:
-                self._writer.close()
-            if self._reader is not self._writer:
+        with self._writing:
+            if self.in_memory:
+                self._let_go()
+            else:
                 with self._reading:
-                    self._reader.close()
+                    self._let_go()
 
-    def _open(self) -> None:
-        self._pid = os.getpid()
-        self._writing = threading.Lock()
-        writer = None
-        try:
-            writer = self._connect()
-            self._prepare(writer)
-            reader = writer if self.in_memory else self._connect()
-        except sqlite3.Error as error:
-            if writer is not None:
-                writer.close()
-            raise self._meaning(error) from error
-        except BaseException:
-            if writer is not None:
-                writer.close()
-            raise
-        self._writer, self._reader = writer, reader
-        self._reading = self._writing if reader is writer else threading.Lock()
+    def before_fork(self) -> None:
+        """Let go of the file: SQLite's locks do not survive a fork, not even those of other connections."""
+        self._writing.acquire()
+        self._reading.acquire()
+        self._let_go()
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
+    def after_fork(self) -> None:
+        """Go on, in the parent and in the child, with connections of their own."""
+        self._reading.release()
+        self._writing.release()
+
+    def _let_go(self) -> None:
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                connection.close()
+        self._writer = self._reader = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._closed:
+            raise ConfigurationError(
+                "This store is closed.", hint="Open it again, or close it after its last use."
+            )
+        connection = sqlite3.connect(
             self.path,
             timeout=self._busy,
             isolation_level=None,
@@ -146,6 +153,12 @@ class Database:
             factory=self._class,
             cached_statements=256,
         )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous = FULL")
@@ -154,14 +167,7 @@ class Database:
         if not self.in_memory:
             connection.execute("PRAGMA journal_mode = WAL")
         if version < len(self._migrations):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                # Looked up again: another process may have come first.
-                self._migrate(connection, self._version(connection))
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
+            self._migrate(connection)
 
     def _version(self, connection: sqlite3.Connection) -> int:
         """The schema's version; 0 for an empty file."""
@@ -182,28 +188,34 @@ class Database:
             )
         return 0
 
-    def _migrate(self, connection: sqlite3.Connection, version: int) -> None:
-        for statements in self._migrations[version:]:
-            for statement in statements:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # The version once more: another process may have come first.
+            for statements in self._migrations[self._version(connection) :]:
+                for statement in statements:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
-    def _usable(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        if self._closed:
-            raise ConfigurationError(
-                "This store is closed.", hint="Open it again, or close it after its last use."
-            )
-        return connection
-
-    def _after_fork(self) -> None:
-        if self.in_memory:
+    def _check_process(self) -> None:
+        if self.in_memory and self._pid != os.getpid():
             raise ConfigurationError(
                 "A store in memory belongs to the process that made it.",
-                hint="Give it a file, or open it after the fork.",
+                hint="Give it a file, or make it after the fork.",
             )
-        self._inherited += [self._writer, self._reader]
-        self._open()
+
+    @contextmanager
+    def _errors(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._meaning(error) from error
 
     def _meaning(self, error: sqlite3.Error) -> StoreError:
         name: str = getattr(error, "sqlite_errorname", "")

@@ -13,9 +13,10 @@ from bulkeditor.errors import RunNotFoundError
 _COLUMNS: Final = (
     "num, id, key, workflow, version, status, input, created_at, finished_at, error, traceparent"
 )
+_HEAD: Final = 100
 _IN_LOWEST_STAGE: Final = """
-    steps.done = 0 AND steps.run = runs.num AND steps.stage =
-        (SELECT stage FROM steps WHERE done = 0 AND run = runs.num ORDER BY stage LIMIT 1)
+    queue.run = runs.num AND queue.stage =
+        (SELECT stage FROM queue WHERE run = runs.num ORDER BY stage LIMIT 1)
 """
 
 
@@ -68,7 +69,7 @@ def end(tx: sqlite3.Connection, run: int, now: int, status: str, error: str | No
 
 def end_if_done(tx: sqlite3.Connection, run: int, now: int) -> None:
     """End a run that has no step left."""
-    if tx.execute("SELECT 1 FROM steps WHERE done = 0 AND run = ? LIMIT 1", (run,)).fetchone() is None:
+    if tx.execute("SELECT 1 FROM queue WHERE run = ? LIMIT 1", (run,)).fetchone() is None:
         end(tx, run, now, "done")
 
 
@@ -103,7 +104,7 @@ def page(
 def _read(tx: sqlite3.Connection, row: Any, now: int) -> RunRow:
     num, run, key, workflow, version, stored, given, created_at, finished_at, error, traceparent = row
     steps = tx.execute("SELECT count(*) FROM steps WHERE run = ?", (num,)).fetchone()[0]
-    left = tx.execute("SELECT count(*) FROM steps WHERE done = 0 AND run = ?", (num,)).fetchone()[0]
+    left = tx.execute("SELECT count(*) FROM queue WHERE run = ?", (num,)).fetchone()[0]
     status, wakes_at = (stored, None) if stored != "open" else standing(tx, num, now)
     return RunRow(
         id=run,
@@ -124,39 +125,48 @@ def _read(tx: sqlite3.Connection, row: Any, now: int) -> RunRow:
 
 def standing(tx: sqlite3.Connection, run: int, now: int) -> tuple[RunStatus, int | None]:
     """Whether an open run has something to do now, and when it has next."""
-    lowest = tx.execute(
-        f"SELECT min(ready_at), max(held) FROM runs JOIN steps ON {_IN_LOWEST_STAGE} WHERE runs.num = ?",  # noqa: S608
-        (run,),
-    ).fetchone()
-    ready_at, held = lowest
-    if ready_at is None:
-        return "running", None
-    status: RunStatus = "running" if held or ready_at <= now else "waiting"
-    return status, None if ready_at == NEVER else max(ready_at, now)
+    later = tx.execute(
+        f"SELECT min(ready_at) FROM runs JOIN queue ON {_IN_LOWEST_STAGE}"  # noqa: S608
+        " WHERE runs.num = ? AND ready_at > ?",
+        (run, now),
+    ).fetchone()[0]
+    # Of what is ready the head is enough: there stands what other lanes hold.
+    free_at = tx.execute(
+        f"SELECT min(lease_until) FROM (SELECT lease_until FROM runs JOIN queue ON {_IN_LOWEST_STAGE}"  # noqa: S608
+        " WHERE runs.num = ? AND ready_at <= ? ORDER BY ready_at, seq LIMIT ?)",
+        (run, now, _HEAD),
+    ).fetchone()[0]
+    times = [max(time, now) for time in (later, free_at) if time is not None and time != NEVER]
+    return "waiting" if free_at is None else "running", min(times, default=None)
 
 
 def due(tx: sqlite3.Connection, now: int, limit: int = -1) -> list[Run]:
     """Runs in which something can be done now."""
     rows = tx.execute(
         "SELECT num, id FROM runs WHERE status = 'open' AND EXISTS"  # noqa: S608
-        f" (SELECT 1 FROM steps WHERE {_IN_LOWEST_STAGE} AND ready_at <= ?) ORDER BY num LIMIT ?",
+        f" (SELECT 1 FROM queue WHERE {_IN_LOWEST_STAGE} AND ready_at <= ?1 AND lease_until <= ?1)"
+        " ORDER BY num LIMIT ?2",
         (now, limit),
     ).fetchall()
     return [Run(num, run, open=True) for num, run in rows]
 
 
-def prune(tx: sqlite3.Connection, before: int) -> int:
-    """Forget runs that ended before a time."""
+def forget(tx: sqlite3.Connection, before: int) -> bool:
+    """Forget one run that ended before a time; False when there is none."""
     ended = tx.execute(
-        "SELECT num, id FROM runs WHERE status <> 'open' AND finished_at < ?", (before,)
-    ).fetchall()
-    for num, run in ended:
-        for table in ("signals", "steps"):
-            tx.execute(f"DELETE FROM {table} WHERE run = ?", (num,))  # noqa: S608 - a constant
-        # The end of the range: "0" follows "/".
-        tx.execute("DELETE FROM state WHERE space >= ? AND space < ?", (f"run/{run}/", f"run/{run}0"))
-        tx.execute("DELETE FROM runs WHERE num = ?", (num,))
-    return len(ended)
+        "SELECT num, id FROM runs WHERE status <> 'open' AND finished_at < ? ORDER BY num LIMIT 1", (before,)
+    ).fetchone()
+    if ended is None:
+        return False
+    num, run = ended
+    for table in ("queue", "results"):
+        tx.execute(f"DELETE FROM {table} WHERE seq IN (SELECT seq FROM steps WHERE run = ?)", (num,))  # noqa: S608
+    for table in ("signals", "steps"):
+        tx.execute(f"DELETE FROM {table} WHERE run = ?", (num,))  # noqa: S608
+    # The end of the range: "0" follows "/".
+    tx.execute("DELETE FROM state WHERE space >= ? AND space < ?", (f"run/{run}/", f"run/{run}0"))
+    tx.execute("DELETE FROM runs WHERE num = ?", (num,))
+    return True
 
 
 __all__ = [
@@ -164,11 +174,11 @@ __all__ = [
     "end",
     "end_if_done",
     "find",
+    "forget",
     "get",
     "id_of",
     "not_found",
     "page",
-    "prune",
     "reopen",
     "standing",
     "start",

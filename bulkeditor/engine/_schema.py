@@ -27,30 +27,48 @@ _FIRST: Final = (
     ) STRICT
     """,
     "CREATE INDEX open_runs ON runs (num) WHERE status = 'open'",
+    # What there is to do; never changed. A finished step has a row in results, any other one in queue.
     """
     CREATE TABLE steps (
         seq INTEGER PRIMARY KEY,
         run INTEGER NOT NULL REFERENCES runs (num),
         key TEXT NOT NULL,
         kind TEXT NOT NULL,
-        params TEXT NOT NULL,
         stage INTEGER NOT NULL,
-        not_before INTEGER NOT NULL,
+        not_before INTEGER,
         signal TEXT,
-        done INTEGER NOT NULL DEFAULT 0,
-        held INTEGER NOT NULL DEFAULT 0,        -- a claim is out
-        ready_at INTEGER NOT NULL,              -- when it can be claimed; the lease's end while held
-        attempts INTEGER NOT NULL DEFAULT 0,
-        failures INTEGER NOT NULL DEFAULT 0,
-        error TEXT,
-        result TEXT
+        params TEXT NOT NULL
     ) STRICT
     """,
     "CREATE UNIQUE INDEX steps_by_key ON steps (run, key)",
     "CREATE INDEX steps_in_order ON steps (run, seq)",
-    # Every claim reads this one alone, from its start: it costs the same at the first step and the last.
-    "CREATE INDEX open_steps ON steps (run, stage, ready_at, seq, held) WHERE done = 0",
-    "CREATE INDEX waiting_steps ON steps (run, signal, seq) WHERE done = 0 AND signal IS NOT NULL",
+    # Small rows apart from params and results: a claim rewrites one of these, and nothing that is large.
+    """
+    CREATE TABLE queue (
+        seq INTEGER PRIMARY KEY REFERENCES steps (seq),
+        run INTEGER NOT NULL,
+        stage INTEGER NOT NULL,
+        ready_at INTEGER NOT NULL,              -- when it can be claimed; 0 = at any time
+        lease_until INTEGER NOT NULL DEFAULT 0, -- while a claim is out; 0 = none is
+        attempts INTEGER NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        not_before INTEGER NOT NULL,
+        signal TEXT,                            -- what it still waits for
+        error TEXT
+    ) STRICT
+    """,
+    # A claim reads the head of this one, past what other lanes hold, and changes no column of it: so it costs
+    # the same at the first step and at the last, and no page more than it must.
+    "CREATE INDEX queue_in_order ON queue (run, stage, ready_at, seq)",
+    "CREATE INDEX queue_by_signal ON queue (run, signal, seq) WHERE signal IS NOT NULL",
+    """
+    CREATE TABLE results (
+        seq INTEGER PRIMARY KEY REFERENCES steps (seq),
+        attempts INTEGER NOT NULL,
+        finished_at INTEGER NOT NULL,
+        result TEXT NOT NULL
+    ) STRICT
+    """,
     """
     CREATE TABLE signals (
         num INTEGER PRIMARY KEY,

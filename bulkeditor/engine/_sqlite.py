@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from os import PathLike
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from bulkeditor.engine import _limits, _runs, _state, _steps
 from bulkeditor.engine._context import owned
@@ -18,6 +19,7 @@ from bulkeditor.engine._values import NEVER, decode, encode, from_micros, to_mic
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.models import JSON
 
+T = TypeVar("T")
 _PAGE: Final = 500
 """Rows that an iteration reads at once; between its pages others write."""
 
@@ -176,13 +178,19 @@ class SQLiteLedger:
             num = _runs.find(tx, run).num
             opened = _runs.reopen(tx, num)
             if opened:
+                _steps.forgive(tx, num)
                 _runs.end_if_done(tx, num, self._now())
             return opened
 
     def prune(self, before: datetime) -> int:
         """See :meth:`Ledger.prune`."""
-        with self._database.write() as tx:
-            return _runs.prune(tx, to_micros(before, "before"))
+        time = to_micros(before, "before")
+        for pruned in itertools.count():
+            # One by one: a run may have a million rows, and others want to write in between.
+            with self._database.write() as tx:
+                if not _runs.forget(tx, time):
+                    return pruned
+        raise AssertionError
 
     # Steps
 
@@ -200,7 +208,7 @@ class SQLiteLedger:
         with self._database.write() as tx:
             now = self._now()
             run = _runs.find(tx, claim.run)
-            _steps.finish(tx, claim, done.result)
+            _steps.finish(tx, claim, done.result, now)
             _state.put(tx, done.state)
             _steps.add(tx, run.num, done.then)
             if not run.open:
@@ -222,7 +230,7 @@ class SQLiteLedger:
 
     def fail(self, claim: Claim, error: str, retry_at: datetime | None) -> None:
         """See :meth:`Ledger.fail`."""
-        ready_at = _steps.NOW if retry_at is None else max(_steps.NOW, to_micros(retry_at, "retry_at"))
+        ready_at = None if retry_at is None else to_micros(retry_at, "retry_at")
         with self._database.write() as tx:
             _steps.fail(tx, claim, error, ready_at)
             if retry_at is None:
@@ -248,23 +256,24 @@ class SQLiteLedger:
 
     def results(self, run: str, kind: str | None = None) -> Iterator[tuple[Step, JSON]]:
         """See :meth:`Ledger.results`."""
-        for row in self._pages(run, kind, done=True):
-            yield _steps.read_step(row[1:7]), decode(row[7])
+        return self._walk(run, lambda tx, num, after: _steps.finished(tx, num, after, _PAGE, kind))
 
     def unfinished(self, run: str) -> Iterator[tuple[Step, int]]:
         """See :meth:`Ledger.unfinished`."""
-        for row in self._pages(run, None, done=False):
-            yield _steps.read_step(row[1:7]), row[8]
+        return self._walk(run, lambda tx, num, after: _steps.unfinished(tx, num, after, _PAGE))
 
-    def _pages(self, run: str, kind: str | None, *, done: bool) -> Iterator[_steps.Row]:
+    def _walk(
+        self, run: str, page: Callable[[sqlite3.Connection, int, int], Iterator[tuple[int, Step, T]]]
+    ) -> Iterator[tuple[Step, T]]:
         after = 0
         while True:
             with self._database.read() as tx:
-                rows = _steps.page(tx, _runs.find(tx, run).num, after, _PAGE, kind=kind, done=done)
-            if not rows:
+                rows = page(tx, _runs.find(tx, run).num, after)
+            after = -1
+            for after, step, value in rows:  # noqa: B007 - the last one is where the next page begins
+                yield step, value
+            if after < 0:
                 return
-            after = rows[-1][0]
-            yield from rows
 
     # State
 

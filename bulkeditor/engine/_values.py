@@ -33,7 +33,7 @@ def encode(value: object, what: str) -> str:
     """
     try:
         return _encoder.encode(value).decode()
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidInputError(
             f"{what} cannot be kept as JSON ({error}).",
             hint="Use plain data: texts, numbers, booleans, None, lists and dicts with text keys.",
@@ -63,9 +63,25 @@ def to_micros(time: datetime, what: str) -> int:
     return (time - _EPOCH) // _MICROSECOND
 
 
+def span(seconds: float, what: str) -> int:
+    """Seconds as microseconds.
+
+    Args:
+        seconds: Above 0.
+        what: What it is, for the error.
+
+    Raises:
+        InvalidInputError: It is no duration.
+    """
+    micros = round(seconds * 1_000_000)
+    if micros <= 0:
+        raise InvalidInputError(f"{what} must be a number of seconds above 0, not {seconds!r}.")
+    return micros
+
+
 def from_micros(micros: int) -> datetime:
     """The time, aware, in UTC."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
-__all__ = ["NEVER", "decode", "encode", "from_micros", "to_micros"]
+__all__ = ["NEVER", "decode", "encode", "from_micros", "span", "to_micros"]
