@@ -19,7 +19,7 @@ from bulkeditor._version import __version__
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from bulkeditor import errors, models, plans, query, sandbox, signature, testing, webhooks
+    from bulkeditor import connectors, errors, models, plans, query, sandbox, signature, testing, webhooks
     from bulkeditor._secret import Secret
     from bulkeditor.client import (
         AsyncBulkEditor,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Run,
         UpdateReport,
     )
+    from bulkeditor.connectors import Boolean, DateTime, Money, Number, Quantity, Text, field
     from bulkeditor.errors import (
         APIError,
         AuthenticationError,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         UnexpectedResponseError,
         UnsupportedByServerError,
         UpdateFailedError,
+        VendorError,
         WebhookVerificationError,
     )
     from bulkeditor.http import Hooks, RateLimit, RetryPolicy, auth
@@ -132,6 +134,7 @@ _HOMES = {
         "Run",
         "UpdateReport",
     ),
+    "bulkeditor.connectors": ("Boolean", "DateTime", "Money", "Number", "Quantity", "Text", "field"),
     "bulkeditor.errors": (
         "APIError",
         "AuthenticationError",
@@ -173,6 +176,7 @@ _HOMES = {
         "UnexpectedResponseError",
         "UnsupportedByServerError",
         "UpdateFailedError",
+        "VendorError",
         "WebhookVerificationError",
     ),
     "bulkeditor._secret": ("Secret",),
@@ -213,7 +217,7 @@ _HOMES = {
     "bulkeditor.query": ("Condition", "F"),
     "bulkeditor.sandbox": ("Sandbox",),
 }
-_ROOMS = ("errors", "models", "plans", "query", "sandbox", "signature", "testing", "webhooks")
+_ROOMS = ("connectors", "errors", "models", "plans", "query", "sandbox", "signature", "testing", "webhooks")
 
 
 def __getattr__(name: str) -> object:
@@ -244,6 +248,7 @@ __all__ = [
     "AsyncUpdateReport",
     "AuthenticationError",
     "BackupFileError",
+    "Boolean",
     "BulkEditor",
     "BulkEditorError",
     "BulkEditorWarning",
@@ -251,6 +256,7 @@ __all__ = [
     "Condition",
     "ConfigurationError",
     "ConflictError",
+    "DateTime",
     "DeadlineExceededError",
     "Delivery",
     "EventName",
@@ -272,9 +278,11 @@ __all__ = [
     "LevelOutcome",
     "Location",
     "MissingExtraError",
+    "Money",
     "NotFoundError",
     "NotLoadedError",
     "NotUndoableError",
+    "Number",
     "OutcomeUnknownError",
     "Page",
     "Pager",
@@ -291,6 +299,7 @@ __all__ = [
     "ProductAnalytics",
     "ProductCreate",
     "ProductUpdate",
+    "Quantity",
     "RateLimit",
     "RateLimitError",
     "ReadOnlyError",
@@ -310,6 +319,7 @@ __all__ = [
     "StateChangedError",
     "Status",
     "StoreError",
+    "Text",
     "TransportError",
     "UnbalancedRunError",
     "UnexpectedResponseError",
@@ -317,12 +327,15 @@ __all__ = [
     "UpdateFailedError",
     "UpdateReport",
     "Updates",
+    "VendorError",
     "Webhook",
     "WebhookVerificationError",
     "__version__",
     "auth",
+    "connectors",
     "cost",
     "errors",
+    "field",
     "guards",
     "models",
     "plans",

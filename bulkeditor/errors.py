@@ -218,6 +218,9 @@ class APIError(BulkEditorError):
         operation: The operation's name in openapi.yaml.
     """
 
+    body: str = ""
+    """The start of the answer, credentials masked: for those who know what else the server says in it."""
+
     def __init__(
         self,
         message: str,
@@ -237,6 +240,15 @@ class APIError(BulkEditorError):
         self.field_errors = tuple(field_errors)
         self.retry_after = retry_after
         self.operation = operation
+
+    def json(self) -> object:
+        """The answer as plain data; None when it is no JSON."""
+        import json  # noqa: PLC0415 - few errors are looked into
+
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
 
     def __str__(self) -> str:
         head = f"{self.operation}: {self.message}" if self.operation else self.message
@@ -326,6 +338,39 @@ class UnexpectedResponseError(APIError):
     """The answer is not what the contract says: HTML, broken JSON, or another shape."""
 
     default_hint = "Check base_url: it must point at the API's host, not at a web page or a proxy."
+
+
+class VendorError(APIError):
+    """Another system answered with success, and said in the body that the request failed.
+
+    Args:
+        action: What follows from it, in the words of :class:`bulkeditor.connectors.Verdict`.
+    """
+
+    default_hint = "The system's own code and message say what to change."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        action: str,
+        status: int = 200,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        operation: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(
+            message,
+            status=status,
+            code=code,
+            request_id=request_id,
+            retry_after=retry_after,
+            operation=operation,
+            hint=hint,
+        )
+        self.action = action
 
 
 class UnsupportedByServerError(BulkEditorError):
@@ -565,5 +610,6 @@ __all__ = [
     "UnexpectedResponseError",
     "UnsupportedByServerError",
     "UpdateFailedError",
+    "VendorError",
     "WebhookVerificationError",
 ]

@@ -1,4 +1,4 @@
-"""Generate bulkeditor/client/_sync from bulkeditor/client/_async.
+"""Generate the _sync folders of bulkeditor/client and bulkeditor/connectors from their _async folders.
 
     python scripts/unasync.py            write the generated files
     python scripts/unasync.py --check    fail when a committed file differs or a rule is idle
@@ -14,16 +14,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-CLIENT = Path(__file__).resolve().parent.parent / "bulkeditor" / "client"
+PACKAGE = Path(__file__).resolve().parent.parent / "bulkeditor"
+CLIENT, CONNECTORS = PACKAGE / "client", PACKAGE / "connectors"
 SOURCE, TARGET = "_async", "_sync"
 HEADER = "# Generated from ../_async by scripts/unasync.py; change that, not this.\n"
 
 RULES: Sequence[tuple[str, str]] = (
-    (r'"""The client for asyncio; .*"""', '"""The blocking client."""'),
+    (r'"""The (\w+) for asyncio; .*"""', r'"""The blocking \1."""'),
     (r"\bAwaitable, ", ""),
     (r'\bAwaitable\[("\w+")\]', r"\1"),
     (r"\bAsyncGenerator\[(.+), None\]", r"Generator[\1, None, None]"),
-    (r"\bclient\._async\b", "client._sync"),
+    (r"\b(client|connectors)\._async\b", r"\1._sync"),
     (r"\bAsync(?=[A-Z])", ""),
     (r"\basync (?=def|for|with)\b", ""),
     (r"\bawait ", ""),
@@ -62,10 +63,10 @@ def generate(client: Path, rules: Sequence[tuple[str, str]] = RULES) -> tuple[di
     return modules, rewriter.unused()
 
 
-def problems(client: Path, rules: Sequence[tuple[str, str]] = RULES) -> list[str]:
-    """What a check finds wrong, one line for each."""
+def problems(client: Path, rules: Sequence[tuple[str, str]] = RULES, *, idle: bool = True) -> list[str]:
+    """What a check finds wrong, one line for each; ``idle`` rules among it."""
     modules, unused = generate(client, rules)
-    found = [f"rule is unused: {pattern}" for pattern in unused]
+    found = [f"rule is unused: {pattern}" for pattern in unused if idle]
     there = {path.name: path.read_text("utf-8") for path in (client / TARGET).glob("*.py")}
     for name in sorted(modules.keys() | there.keys()):
         if name not in there:
@@ -83,18 +84,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="compare only; exit with 1 when anything differs"
     )
-    parser.add_argument("--client", type=Path, default=CLIENT, help=argparse.SUPPRESS)
+    parser.add_argument("--client", type=Path, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    rooms = [CLIENT, CONNECTORS] if options.client is None else [options.client]
     if options.check:
-        found = problems(options.client)
+        # The client needs every rule; the other room need not.
+        found = [line for room in rooms for line in problems(room, idle=room is not CONNECTORS)]
         for line in found:
             print(line, file=sys.stderr)
         if found:
             print("Run: python scripts/unasync.py", file=sys.stderr)
         return 1 if found else 0
-    modules, _ = generate(options.client)
-    for name, text in modules.items():
-        (options.client / TARGET / name).write_text(text, "utf-8")
+    for room in rooms:
+        modules, _ = generate(room)
+        for name, text in modules.items():
+            (room / TARGET / name).write_text(text, "utf-8")
     return 0
 
 

@@ -114,11 +114,15 @@ def refusal(
         hint=_WEB_PAGE if body.html and status != 429 else _HINTS.get(status),  # noqa: PLR2004 - Too Many Requests
     )
     message = scrub(body.message or _phrase(status), secrets)
+    error: APIError
     if cls is not PermissionDeniedError:
-        return cls(message, **facts)
-    # A server that says nothing more than 403 most likely misses the scope that the operation needs.
-    scope = body.scope or (response.request.scope if body.code in (None, "missing_scope") else None)
-    return PermissionDeniedError(message, required_scope=scope, **facts)
+        error = cls(message, **facts)
+    else:
+        # A server that says nothing more than 403 most likely misses the scope that the operation needs.
+        scope = body.scope or (response.request.scope if body.code in (None, "missing_scope") else None)
+        error = PermissionDeniedError(message, required_scope=scope, **facts)
+    error.body = scrub(response.content[:_READ].decode("utf-8", "replace"), secrets)
+    return error
 
 
 def _scrubbed(item: FieldError, secrets: Collection[Secret]) -> FieldError:

@@ -8,6 +8,7 @@ one text serves the blocking and the asyncio driver (httpx's own ``Auth.auth_flo
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from decimal import Decimal
 from typing import IO, Any, TypeAlias, TypeVar
 
 import attrs
@@ -110,7 +111,7 @@ class Response:
         return self.headers.get("x-request-id")
 
     def json(self) -> Any:
-        """The body as plain data.
+        """The body as plain data; numbers with a fraction are Decimals, so every digit is kept.
 
         Raises:
             UnexpectedResponseError: The body is not JSON.
@@ -118,8 +119,8 @@ class Response:
         import msgspec  # noqa: PLC0415 - with the first answer, not with the first import
 
         try:
-            return msgspec.json.decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return msgspec.json.Decoder(float_hook=Decimal).decode(self.content)
+        except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
             raise self.unexpected(f"the body is not JSON ({error})") from error
 
     def unexpected(self, problem: str) -> UnexpectedResponseError:

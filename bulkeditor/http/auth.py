@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol, runtime_checkable
+from typing import ClassVar, Final, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
 import attrs
@@ -100,6 +100,15 @@ class Discreet(Protocol):
         ...
 
 
+@runtime_checkable
+class Demanding(Protocol):
+    """An :class:`Auth` that can say before the first request what it lacks."""
+
+    def missing(self) -> tuple[str, ...]:
+        """What must be set, in words: ``API key (MY_ERP_TOKEN)``."""
+        ...
+
+
 def _checked(value: str | Secret, what: str) -> Secret:
     held = as_secret(value)
     problem = _problem(held)
@@ -134,6 +143,7 @@ class APIKey:
     """
 
     __slots__ = ("_env", "_header", "_key")
+    _what: ClassVar = "API key"
 
     def __init__(
         self,
@@ -171,6 +181,11 @@ class APIKey:
         """A 401 is worth another try only where the key can be read anew."""
         return response.status == _UNAUTHORIZED and not isinstance(self._key, Secret)
 
+    def missing(self) -> tuple[str, ...]:
+        """The environment variable that it is to be read from, where that is not set."""
+        unset = self._key is None and not os.environ.get(self._env or "")
+        return (f"{self._what} ({self._env})",) if unset else ()
+
     def _read(self) -> Secret:
         if isinstance(self._key, Secret):
             return self._key
@@ -202,6 +217,7 @@ class Bearer(APIKey):
     """
 
     __slots__ = ()
+    _what: ClassVar = "access token"
 
     def __init__(
         self, token: str | Secret | Callable[[], str | Secret] | None = None, *, env: str | None = None
@@ -382,4 +398,4 @@ def _not_issued(error: APIError) -> AuthenticationError:
     )
 
 
-__all__ = ["APIKey", "Auth", "Bearer", "Discreet", "OAuth2", "Token"]
+__all__ = ["APIKey", "Auth", "Bearer", "Demanding", "Discreet", "OAuth2", "Token"]

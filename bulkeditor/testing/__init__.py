@@ -1,4 +1,4 @@
-"""For your own tests: a clock that never sleeps, and a harness that kills long runs everywhere.
+"""For your own tests: a clock that never sleeps, a harness that kills long runs, stand-ins for other systems.
 
 Names are loaded when they are first used.
 """
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from bulkeditor.testing._crash import CrashTest
     from bulkeditor.testing._rig import Rig
     from bulkeditor.testing._scenario import Scenario, WorkflowScenario
+    from bulkeditor.testing._standin import Answer, Effect, Entry, StandIn
 
 _HOMES = {
+    "Answer": "_standin",
     "CrashTest": "_crash",
+    "Effect": "_standin",
+    "Entry": "_standin",
     "InstantClock": "_clock",
     "Rig": "_rig",
     "Scenario": "_scenario",
+    "StandIn": "_standin",
     "WorkflowScenario": "_scenario",
 }
 
@@ -35,4 +40,14 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-__all__ = ["CrashTest", "InstantClock", "Rig", "Scenario", "WorkflowScenario"]
+__all__ = [
+    "Answer",
+    "CrashTest",
+    "Effect",
+    "Entry",
+    "InstantClock",
+    "Rig",
+    "Scenario",
+    "StandIn",
+    "WorkflowScenario",
+]

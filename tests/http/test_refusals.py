@@ -202,6 +202,8 @@ def made(cls):
         "job_id": "j-1",
         "space": "layers",
         "key": "p-1",
+        "run": "run-1",
+        "action": "retry",
     }
     values = {}
     for name, parameter in list(inspect.signature(cls.__init__).parameters.items())[2:]:

@@ -1,0 +1,152 @@
+"""Connectors: other systems, read and written alike. A new one is a subclass of :class:`Connector`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bulkeditor.connectors import paging
+    from bulkeditor.connectors._async import AsyncConnectorSession
+    from bulkeditor.connectors._bookmark import Bookmark
+    from bulkeditor.connectors._classify import Problem
+    from bulkeditor.connectors._convert import (
+        Boolean,
+        Converter,
+        DateTime,
+        Money,
+        Number,
+        Quantity,
+        Raw,
+        Tags,
+        Text,
+    )
+    from bulkeditor.connectors._declare import Capabilities, Limits
+    from bulkeditor.connectors._fields import Field, field, lookup
+    from bulkeditor.connectors._layout import Layout
+    from bulkeditor.connectors._ledger import ReadLedger, WriteLedger
+    from bulkeditor.connectors._options import SessionOptions
+    from bulkeditor.connectors._settings import MissingSettingsError, secret, setting
+    from bulkeditor.connectors._sync import ConnectorSession
+    from bulkeditor.connectors._types import (
+        Batch,
+        Change,
+        CheckRow,
+        CursorValue,
+        DeadLetter,
+        Outcome,
+        Outcomes,
+        Page,
+        PlacedOrder,
+        PurchaseLine,
+        PurchaseOrder,
+        Query,
+        Reading,
+        Record,
+        Records,
+        StockLevel,
+        Verdict,
+        Writing,
+    )
+    from bulkeditor.connectors.base import Connector
+
+_HOMES = {
+    "_async": ("AsyncConnectorSession",),
+    "_bookmark": ("Bookmark",),
+    "_classify": ("Problem",),
+    "_convert": ("Boolean", "Converter", "DateTime", "Money", "Number", "Quantity", "Raw", "Tags", "Text"),
+    "_declare": ("Capabilities", "Limits"),
+    "_fields": ("Field", "field", "lookup"),
+    "_layout": ("Layout",),
+    "_ledger": ("ReadLedger", "WriteLedger"),
+    "_options": ("SessionOptions",),
+    "_settings": ("MissingSettingsError", "secret", "setting"),
+    "_sync": ("ConnectorSession",),
+    "_types": (
+        "Batch",
+        "Change",
+        "CheckRow",
+        "CursorValue",
+        "DeadLetter",
+        "Outcome",
+        "Outcomes",
+        "Page",
+        "PlacedOrder",
+        "PurchaseLine",
+        "PurchaseOrder",
+        "Query",
+        "Reading",
+        "Record",
+        "Records",
+        "StockLevel",
+        "Verdict",
+        "Writing",
+    ),
+    "base": ("Connector",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f"bulkeditor.connectors.{home}"), name)
+            break
+    else:
+        if name != "paging":
+            raise AttributeError(f"module 'bulkeditor.connectors' has no attribute {name!r}")
+        value = import_module("bulkeditor.connectors.paging")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "AsyncConnectorSession",
+    "Batch",
+    "Bookmark",
+    "Boolean",
+    "Capabilities",
+    "Change",
+    "CheckRow",
+    "Connector",
+    "ConnectorSession",
+    "Converter",
+    "CursorValue",
+    "DateTime",
+    "DeadLetter",
+    "Field",
+    "Layout",
+    "Limits",
+    "MissingSettingsError",
+    "Money",
+    "Number",
+    "Outcome",
+    "Outcomes",
+    "Page",
+    "PlacedOrder",
+    "Problem",
+    "PurchaseLine",
+    "PurchaseOrder",
+    "Quantity",
+    "Query",
+    "Raw",
+    "ReadLedger",
+    "Reading",
+    "Record",
+    "Records",
+    "SessionOptions",
+    "StockLevel",
+    "Tags",
+    "Text",
+    "Verdict",
+    "WriteLedger",
+    "Writing",
+    "field",
+    "lookup",
+    "paging",
+    "secret",
+    "setting",
+]

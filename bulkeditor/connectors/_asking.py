@@ -1,0 +1,172 @@
+"""Between a connector's flow and the wire: allowed hosts, refusals inside of 200, repeats by its codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from bulkeditor.connectors._classify import LOGIN_PAGE
+from bulkeditor.errors import (
+    APIError,
+    AuthenticationError,
+    BulkEditorError,
+    ConfigurationError,
+    RateLimitError,
+    ServerError,
+    VendorError,
+)
+from bulkeditor.http import Request, Response, RetryPolicy, Sleep
+
+if TYPE_CHECKING:
+    from bulkeditor.connectors.base import Connector
+
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+
+_START: Final = 512
+
+
+def guarded(
+    connector: Connector,
+    flow: Generator[Request | Sleep | S, Response, R],
+    policy: RetryPolicy,
+    take: Callable[[S], Iterable[T]],
+    *,
+    heard: Callable[[Response], object] = id,
+) -> Generator[Request | Sleep | T, Response, R]:
+    """The same flow, each of its requests checked, its answer looked into and repeated where that can help.
+
+    Args:
+        connector: Knows the hosts and what refusals mean.
+        flow: What to do; closed in any case.
+        policy: Bounds the repeats.
+        take: What becomes of everything that is neither a request nor a pause.
+        heard: Told about each answer.
+    """
+
+    def ask(request: Request) -> Generator[Request | Sleep, Response, Response]:
+        response = yield from _ask(connector, request, policy)
+        heard(response)
+        return response
+
+    return relay(flow, take, ask)
+
+
+def relay(
+    flow: Generator[Request | Sleep | S, Response, R],
+    take: Callable[[S], Iterable[T]],
+    ask: Callable[[Request], Generator[Request | Sleep, Response, Response]] | None = None,
+) -> Generator[Request | Sleep | T, Response, R]:
+    """A flow within a flow: its requests go out, its answers and errors come back in, the rest is taken.
+
+    Args:
+        flow: The inner one; closed in any case.
+        take: What is passed on for each thing that is neither a request nor a pause.
+        ask: Sends a request; None = as it is.
+    """
+    send = ask or _as_it_is
+    try:
+        step = next(flow)
+        while True:
+            if isinstance(step, Request):
+                try:
+                    response = yield from send(step)
+                except BulkEditorError as error:
+                    problem = error
+                else:
+                    step = flow.send(response)
+                    continue
+                step = flow.throw(problem)
+            else:
+                if isinstance(step, Sleep):
+                    yield step
+                else:
+                    yield from take(step)
+                step = next(flow)
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
+    finally:
+        flow.close()
+
+
+def _as_it_is(request: Request) -> Generator[Request | Sleep, Response, Response]:
+    return (yield request)
+
+
+def _ask(
+    connector: Connector, request: Request, policy: RetryPolicy
+) -> Generator[Request | Sleep, Response, Response]:
+    allowed = _within_hosts(connector, request)
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            response = yield allowed
+            problem = _inside(connector, response)
+            if problem is None:
+                return response
+        except BulkEditorError as error:
+            problem = error
+        verdict = connector.classify(problem)
+        # 429, 5xx and lost answers were repeated by the driver already; here it is what the system's own
+        # codes say.
+        repeated = isinstance(problem, RateLimitError | ServerError) or not isinstance(problem, APIError)
+        if verdict.action != "retry" or repeated or attempt > policy.max_retries:
+            raise problem
+        yield Sleep(verdict.after if verdict.after is not None else policy.bound(attempt))
+
+
+def _inside(connector: Connector, response: Response) -> BulkEditorError | None:
+    """The failure that an answer of success holds."""
+    if _is_page(response):
+        return AuthenticationError(
+            "a web page came instead of data; most likely it asks to log in",
+            status=response.status,
+            code=LOGIN_PAGE,
+            operation=response.request.operation,
+            hint="Check the credentials, and that base_url leads to the API, not to its user interface.",
+        )
+    if not connector.errors_in_success or not response.content:
+        return None
+    found = connector.explain(response.json())
+    if found is None:
+        return None
+    action = connector.refusals.get(found.code or "", "dead_letter")
+    return VendorError(
+        found.message or found.code or "the system refused",
+        action=action,
+        status=response.status,
+        code=found.code,
+        retry_after=found.after,
+        request_id=response.request_id,
+        operation=response.request.operation,
+    )
+
+
+def _is_page(response: Response) -> bool:
+    kind = response.headers.get("content-type", "")
+    return "html" in kind or response.content[:_START].lstrip()[:9].lower() in (b"<!doctype", b"<html>")
+
+
+def _within_hosts(connector: Connector, request: Request) -> Request:
+    if not request.path.startswith(("http://", "https://")):
+        return request
+    target, own = urlsplit(request.path), urlsplit(connector.base_url or "")
+    if (target.scheme, target.netloc.lower()) == (own.scheme, own.netloc.lower()):
+        return request
+    if target.scheme == "https" and (target.hostname or "") in connector.hosts:
+        # Allowed, and still a stranger: it does not get the credential.
+        return attrs.evolve(request, authenticated=False)
+    raise ConfigurationError(
+        f"{request.operation} would lead to {target.hostname or target.path!r}, which is neither the address"
+        f" of {connector.name} nor one of its allowed hosts; nothing was sent there.",
+        hint="Check base_url; a host that is right belongs into the connector's hosts.",
+    )
+
+
+__all__ = ["guarded", "relay"]

@@ -1,0 +1,268 @@
+"""A conversation with another system: read, write, check."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import aclosing
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+
+from bulkeditor.connectors._asking import guarded
+from bulkeditor.connectors._bookmark import Bookmark
+from bulkeditor.connectors._checking import checks
+from bulkeditor.connectors._ledger import ReadLedger, WriteLedger
+from bulkeditor.connectors._opening import prepared
+from bulkeditor.connectors._reading import Reader, Wish
+from bulkeditor.connectors._steps import End, Flow, advance_async, nothing, one, pause
+from bulkeditor.connectors._types import (
+    Change,
+    CheckRow,
+    CursorValue,
+    DeadLetter,
+    Outcome,
+    Page,
+    Place,
+    PlacedOrder,
+    PurchaseOrder,
+    Record,
+)
+from bulkeditor.connectors._writing import Writer
+from bulkeditor.errors import BulkEditorError
+from bulkeditor.http import AsyncSession, Exchange, Request, Response, Sleep
+
+if TYPE_CHECKING:
+    from bulkeditor.connectors._options import SessionOptions
+    from bulkeditor.connectors.base import Connector
+
+T = TypeVar("T")
+
+
+class AsyncConnectorSession:
+    """An open connector; made by :meth:`Connector.open_async`.
+
+    Args:
+        connector: What to talk to.
+        options: See :class:`SessionOptions`.
+
+    Raises:
+        MissingSettingsError: The address or credentials are missing; each is named.
+    """
+
+    def __init__(self, connector: Connector, **options: Unpack[SessionOptions]) -> None:
+        self._connector, config = prepared(connector, options)
+        self._http = AsyncSession(config)
+        self._reader: Reader | None = None
+        self._writer: Writer | None = None
+
+    @property
+    def connector(self) -> Connector:
+        """The connector, at the address of this session."""
+        return self._connector
+
+    @property
+    def ledger(self) -> ReadLedger:
+        """What became of the rows of the last read."""
+        return self._reader.ledger if self._reader else ReadLedger()
+
+    @property
+    def written(self) -> WriteLedger:
+        """What became of the changes of the last write."""
+        return self._writer.ledger if self._writer else WriteLedger()
+
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        """Rows of the last read that are no records."""
+        return self._reader.dead_letters if self._reader else []
+
+    @property
+    def bookmark(self) -> Bookmark | None:
+        """Where the next incremental read begins; None before the last one has ended, or without a cursor."""
+        return self._reader.bookmark if self._reader else None
+
+    async def read(
+        self,
+        *,
+        fields: Collection[str] = (),
+        since: CursorValue | Bookmark | None = None,
+        until: CursorValue | None = None,
+        keys: Collection[str] = (),
+        known: Collection[str] | None = None,
+        page_size: int | None = None,
+    ) -> AsyncGenerator[Record, None]:
+        """Read records, page by page as they are consumed.
+
+        Args:
+            fields: Our names; empty = what ``sync_fields`` selects, or everything.
+            since: A value of the cursor, inclusive, or the :attr:`bookmark` of the read before: then what was
+                read already does not come again. None = everything.
+            until: Upper bound of the cursor, inclusive; None = now, where the cursor is a time.
+            keys: Only these records.
+            known: Keys that should be there; those that a complete scan does not find come last, as inferred
+                tombstones.
+            page_size: Rows of a page; None = the connector's choice.
+
+        Raises:
+            ConfigurationError: The connector cannot do this.
+            PaginationError: A page came twice.
+            BulkEditorError: The system refuses, or cannot be reached.
+        """
+        pages = self.pages(
+            fields=fields, since=since, until=until, keys=keys, known=known, page_size=page_size
+        )
+        async with aclosing(pages) as read:
+            async for page in read:
+                for record in page.records:
+                    yield record
+
+    async def pages(
+        self,
+        *,
+        fields: Collection[str] = (),
+        since: CursorValue | Bookmark | None = None,
+        until: CursorValue | None = None,
+        keys: Collection[str] = (),
+        resume: Place | None = None,
+        known: Collection[str] | None = None,
+        page_size: int | None = None,
+    ) -> AsyncGenerator[Page, None]:
+        """Read pages, each with its dead letters and the place at which to go on.
+
+        Args:
+            fields: As for :meth:`read`.
+            since: As for :meth:`read`.
+            until: As for :meth:`read`.
+            keys: As for :meth:`read`.
+            resume: ``page.resume`` of a page, perhaps of another process: goes on behind it.
+            known: As for :meth:`read`.
+            page_size: As for :meth:`read`.
+
+        Raises:
+            BulkEditorError: As for :meth:`read`.
+        """
+        wish = Wish(
+            fields=fields,
+            since=since,
+            until=until,
+            keys=keys,
+            resume=resume,
+            known=known,
+            page_size=page_size,
+        )
+        reader = self._reader = Reader(self._connector, wish, self._http.config.clock.now())
+        async with aclosing(self._drive(reader.pages(self._http.config.retry))) as pages:
+            async for page in pages:
+                yield page
+
+    async def write(
+        self, changes: Iterable[Change], *, look: bool = True, idempotency_key: str | None = None
+    ) -> list[Outcome]:
+        """Write changes; exactly one outcome for each, in the order in which they were given.
+
+        Args:
+            changes: What to write.
+            look: Read the records first, where the system can be asked for single ones: changes that they
+                hold already are ``unchanged``, those that find something else than expected are
+                ``conflicted``.
+            idempotency_key: A UUID for the whole write, kept by the caller so that the same changes can be
+                sent again after a crash, where the system honours such keys.
+
+        Raises:
+            ReadOnlyError: The connector's direction is ``inbound``.
+        """
+        given = list(changes)
+        found: dict[int, list[Outcome]] = {}
+        async with aclosing(self.outcomes(given, look=look, idempotency_key=idempotency_key)) as outcomes:
+            async for outcome in outcomes:
+                found.setdefault(id(outcome.change), []).append(outcome)
+        return [found[id(change)].pop(0) for change in given]
+
+    async def outcomes(
+        self, changes: Iterable[Change], *, look: bool = True, idempotency_key: str | None = None
+    ) -> AsyncGenerator[Outcome, None]:
+        """As :meth:`write`; each outcome as soon as it is known.
+
+        Args:
+            changes: What to write.
+            look: As for :meth:`write`.
+            idempotency_key: As for :meth:`write`.
+
+        Raises:
+            ReadOnlyError: The connector's direction is ``inbound``.
+        """
+        config = self._http.config
+        writer = self._writer = Writer(
+            self._connector,
+            list(changes),
+            policy=config.retry,
+            now=config.clock.now(),
+            look=look,
+            idempotency_key=idempotency_key,
+        )
+        async with aclosing(self._drive(writer.outcomes())) as steps:
+            async for step in steps:
+                for outcome in step.rows:
+                    yield outcome
+
+    async def check(self) -> list[CheckRow]:
+        """How each capability is: a row for each; nothing is changed."""
+        async with aclosing(self._drive(checks(self._connector, self._http.config.retry))) as rows:
+            return [row async for row in rows]
+
+    async def create_purchase_order(self, order: PurchaseOrder) -> PlacedOrder:
+        """Order goods, where the system takes orders.
+
+        Raises:
+            OutcomeUnknownError: No answer tells whether the order was taken.
+            BulkEditorError: The system refuses.
+        """
+        return await self.run(self._connector.create_purchase_order(order))
+
+    async def run(self, flow: Exchange[T]) -> T:
+        """Carry out a flow of the connector's own.
+
+        Args:
+            flow: What one of its methods returned.
+
+        Raises:
+            BulkEditorError: What the flow did not handle.
+        """
+        return await self._http.run(guarded(self._connector, flow, self._http.config.retry, nothing))
+
+    async def _drive(self, flow: Flow[T]) -> AsyncGenerator[T, None]:
+        answer: Response | BulkEditorError | None = None
+        blocking = self._connector.blocking
+        try:
+            while True:
+                step = await advance_async(flow, answer, blocking=blocking)
+                answer = None
+                if isinstance(step, End):
+                    return
+                if isinstance(step, Request):
+                    try:
+                        answer = await self._http.run(one(step))
+                    except BulkEditorError as error:
+                        answer = error
+                elif isinstance(step, Sleep):
+                    await self._http.run(pause(step))
+                else:
+                    yield step
+        finally:
+            flow.close()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connector.name!r}, {self._http.config.base_url!r})"
+
+
+__all__ = ["AsyncConnectorSession"]

@@ -1,0 +1,76 @@
+"""What a connector declares of its system: limits, capabilities, and what its refusals mean."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+from bulkeditor.connectors._types import Action
+from bulkeditor.http import RateLimit
+
+Deletions: TypeAlias = Literal["none", "tombstones", "full_scan"]
+"""How deletions become known: not at all; the system names them; a complete scan no longer finds them."""
+
+CursorOrder: TypeAlias = Literal["ascending", "none"]
+"""Whether a read comes in the order of the cursor."""
+
+NO_ACTIONS: Final[Mapping[int | str, Action]] = MappingProxyType({})
+NO_TIME: Final = timedelta()
+
+
+def _names(given: Collection[str]) -> frozenset[str]:
+    return frozenset((given,) if isinstance(given, str) else given)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What a system allows.
+
+    Args:
+        rate: Requests in a time.
+        concurrency: Requests at once.
+        batch_size: Changes in one request; 1 = each change is a request of its own.
+        batch_bytes: Bytes of one request's body.
+        page_size: Rows of a page.
+    """
+
+    rate: RateLimit | None = None
+    concurrency: int = 10
+    batch_size: int = 1
+    batch_bytes: int | None = None
+    page_size: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What a system can do, beyond the fields that ``reads`` and ``writes`` name.
+
+    Args:
+        by_key: ``read`` observes ``query.keys``: then unknown outcomes are settled by reading, and unchanged
+            and conflicting writes are found before they are sent.
+        create: A change to a key that is not there makes a new record.
+        delete: Records can be deleted.
+        deletions: How deletions become known.
+        delta: Fields of ours that are moved by a difference.
+        per_location: Fields of ours that are kept for each place.
+        compare_and_swap: Fields of ours whose ``expected`` value the system itself compares as it writes.
+        purchase_orders: ``create_purchase_order`` is there.
+        idempotent: A write that carries ``batch.idempotency_key`` can be sent again without a second effect.
+    """
+
+    by_key: bool = False
+    create: bool = False
+    delete: bool = False
+    deletions: Deletions = "none"
+    delta: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    per_location: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    compare_and_swap: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    purchase_orders: bool = False
+    idempotent: bool = False
+
+
+__all__ = ["NO_ACTIONS", "NO_TIME", "Capabilities", "CursorOrder", "Deletions", "Limits"]

@@ -1,0 +1,295 @@
+"""One read, from a connector's rows to pages of records: mapped, counted, each once, bounded, complete."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Generator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, cast
+
+import attrs
+import msgspec
+
+from bulkeditor.connectors._asking import guarded
+from bulkeditor.connectors._bookmark import Bookmark, cursor_json, cursor_value
+from bulkeditor.connectors._ledger import Filtered, ReadLedger
+from bulkeditor.connectors._types import (
+    NOWHERE,
+    CursorValue,
+    DeadLetter,
+    Page,
+    Place,
+    Query,
+    Record,
+    Records,
+)
+from bulkeditor.errors import ConfigurationError, FieldError, InvalidInputError, PaginationError
+from bulkeditor.http import Request, Response, RetryPolicy, Sleep
+
+if TYPE_CHECKING:
+    from bulkeditor.connectors.base import Connector
+
+_MARK_BYTES: Final = 12
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What a caller asks of a read.
+
+    Args:
+        fields: Our names; empty = what ``sync_fields`` selects, or everything.
+        since: A value of the cursor, or the bookmark of the read before; None = everything.
+        until: Upper bound; None = now, where the cursor is a time.
+        keys: Only these records.
+        resume: Of the page after which to go on.
+        known: Keys that should be there: those that a complete scan does not find come as inferred
+            tombstones.
+        page_size: Rows of a page.
+    """
+
+    fields: Collection[str] = ()
+    since: CursorValue | Bookmark | None = None
+    until: CursorValue | None = None
+    keys: Collection[str] = ()
+    resume: Place | None = None
+    known: Collection[str] | None = None
+    page_size: int | None = None
+
+
+class Reader:
+    """The rules of one read; pure.
+
+    Args:
+        connector: What is read.
+        wish: What the caller asks for.
+        now: When the read begins.
+
+    Raises:
+        ConfigurationError: The connector cannot do what is asked.
+        InvalidInputError: What is asked contradicts itself.
+    """
+
+    def __init__(self, connector: Connector, wish: Wish, now: datetime) -> None:
+        self.ledger = ReadLedger()
+        self.dead_letters: list[DeadLetter] = []
+        self._connector = connector
+        self._check(wish)
+        self._before = wish.since if isinstance(wish.since, Bookmark) else None
+        token = wish.resume or NOWHERE
+        self._query = self._make_query(wish, token, now)
+        self._layout = connector.layout().select(self._query.fields, connector.name)
+        self._high = cursor_value(token.get("high"))
+        self._missed = None if wish.known is None else set(wish.known)
+        self._edge: dict[str, CursorValue] = {}
+        self._seen: set[int] = set()
+        self._spelled: dict[int, int] = {}
+        self._pages: set[bytes] = set()
+        self._places: set[bytes] = set()
+        self._finished = False
+
+    def pages(self, policy: RetryPolicy) -> Generator[Request | Sleep | Page, Response, None]:
+        """The read itself.
+
+        Args:
+            policy: Bounds the repeats that the system's own codes ask for.
+
+        Raises:
+            PaginationError: A page or a place came twice.
+        """
+        yield from guarded(self._connector, self._connector.read(self._query), policy, self._page)
+        if self._missed and self.ledger.complete and not self.ledger.dead_lettered:
+            yield self._gone(sorted(self._missed))
+        self._finished = True
+
+    @property
+    def bookmark(self) -> Bookmark | None:
+        """Where the next incremental read begins; None before this one is finished, or without a cursor."""
+        if not self._finished or self._high is None:
+            return self._before if self._finished else None
+        edge = _back(self._high, self._connector.look_back)
+        seen = {mark for mark, cursor in self._edge.items() if not _less(cursor, edge)}
+        if self._before is not None and not _less(self._before.cursor, edge):
+            seen |= self._before.seen
+        return Bookmark(cursor=self._high, seen=frozenset(seen))
+
+    def _check(self, wish: Wish) -> None:
+        connector, able = self._connector, self._connector.capabilities
+        if connector.direction == "outbound":
+            raise ConfigurationError(f"{connector.name} is not read: its direction is 'outbound'.")
+        if isinstance(wish.keys, str) or isinstance(wish.fields, str):
+            raise InvalidInputError("keys and fields are lists of names, not one text.")
+        if wish.since is not None and connector.layout().cursor is None:
+            raise ConfigurationError(
+                f"{connector.name} cannot say what changed since then: it has no cursor.",
+                hint="Read without since=, and compare with what you have.",
+            )
+        if wish.keys and not able.by_key:
+            raise ConfigurationError(f"{connector.name} cannot read single records by their keys.")
+        if wish.known is None:
+            return
+        if able.deletions != "full_scan":
+            raise ConfigurationError(
+                f"{connector.name} cannot infer deletions from a scan: its deletions are {able.deletions!r}.",
+                hint="Leave known= out.",
+            )
+        if wish.since is not None or wish.keys or wish.resume:
+            # Everything outside of this part of the whole would look deleted.
+            raise InvalidInputError(
+                "Deletions are inferred from a whole read only: known= excludes since=, keys= and resume=."
+            )
+
+    def _make_query(self, wish: Wish, token: Place, now: datetime) -> Query:
+        connector = self._connector
+        place = token.get("place", {})
+        if not isinstance(place, Mapping):
+            raise InvalidInputError("resume= must be the resume of a page that was read before.")
+        since = wish.since
+        if isinstance(since, Bookmark):
+            since = _back(since.cursor, connector.look_back)
+        until = wish.until
+        if until is None and not wish.keys and connector.layout().timed:
+            # Fixed once, also for a read that goes on later: a busy system would never come to an end.
+            until = cursor_value(token.get("until")) or now
+        return Query(
+            fields=tuple(dict.fromkeys(wish.fields)) or connector.selected_reads(),
+            since=since,
+            until=until,
+            resume=cast("Place", place),
+            keys=tuple(wish.keys),
+            page_size=wish.page_size or connector.limits.page_size,
+        )
+
+    def _page(self, step: Records) -> tuple[Page]:
+        place = _place(step.resume)
+        self._ensure_new(step, place)
+        filtered = self.ledger.filtered
+        records: list[Record] = []
+        dead: list[DeadLetter] = []
+        for row in step.rows:
+            read = self._layout.record(row)
+            if isinstance(read, DeadLetter):
+                dead.append(read)
+            elif (kept := self._keep(read)) is not None:
+                records.append(kept)
+        records.extend(Record(key=key, deleted=True) for key in step.deleted)
+        self._trim()
+        count = len(step.rows) + len(step.deleted)
+        self.ledger.count(read=count, emitted=len(records), dead_lettered=len(dead))
+        self.ledger.complete = step.complete
+        self.dead_letters.extend(dead)
+        page = Page(
+            records=records,
+            dead_letters=dead,
+            resume=self._token(place),
+            read=count,
+            filtered=self.ledger.filtered - filtered,
+        )
+        return (page,)
+
+    def _keep(self, record: Record) -> Record | None:
+        """The record, or None for one that is counted and left out."""
+        if self._missed is not None:
+            self._missed.discard(record.key)
+        cursor, mark = record.cursor, _mark(record)
+        if cursor is not None:
+            reason = self._out_of_bounds(cursor)
+            if reason is not None:
+                self.ledger.leave_out(reason)
+                return None
+            if self._high is None or _less(self._high, cursor):
+                self._high = cursor
+            self._edge[mark] = cursor
+        known = self._before is not None and mark in self._before.seen
+        if known or hash(mark) in self._seen:
+            self.ledger.leave_out("duplicate")
+            return None
+        self._seen.add(hash(mark))
+        return self._spelt(record)
+
+    def _out_of_bounds(self, cursor: CursorValue) -> Filtered | None:
+        since, until = self._query.since, self._query.until
+        if until is not None and _less(until, cursor):
+            return "later"
+        return "before" if since is not None and _less(cursor, since) else None
+
+    def _spelt(self, record: Record) -> Record:
+        """The record, with a problem where its key differs from another's in letter case only."""
+        key = hash(record.key)
+        if self._spelled.setdefault(hash(record.key.casefold()), key) == key:
+            return record
+        problem = FieldError(
+            field=self._connector.key,
+            message=f"another key differs from {record.key!r} in letter case only",
+            code="case_differs",
+        )
+        return attrs.evolve(record, problems=(*record.problems, problem))
+
+    def _ensure_new(self, step: Records, place: Place | None) -> None:
+        name = self._connector.name
+        if step.rows:
+            digest = hashlib.blake2b(_encoded(step.rows), digest_size=_MARK_BYTES).digest()
+            if digest in self._pages:
+                raise PaginationError(
+                    f"{name}: a page came a second time; the read was stopped, it would not come to an end."
+                )
+            self._pages.add(digest)
+        if place is not None:
+            there = _encoded(place)
+            if there in self._places:
+                raise PaginationError(
+                    f"{name}: the read came to {place!r:.200} a second time; it was stopped."
+                )
+            self._places.add(there)
+
+    def _token(self, place: Place | None) -> Place | None:
+        if place is None:
+            return None
+        return {
+            "place": dict(place),
+            "high": cursor_json(self._high),
+            "until": cursor_json(self._query.until),
+        }
+
+    def _trim(self) -> None:
+        if self._high is not None:
+            edge = _back(self._high, self._connector.look_back)
+            self._edge = {mark: at for mark, at in self._edge.items() if not _less(at, edge)}
+
+    def _gone(self, keys: Collection[str]) -> Page:
+        self.ledger.inferred = len(keys)
+        return Page(records=[Record(key=key, deleted=True, inferred=True) for key in keys])
+
+
+def _place(resume: Place | None) -> Place | None:
+    """A place that leads on; a place of nothing but None is the end."""
+    if resume is None or all(value is None for value in resume.values()):
+        return None
+    return resume
+
+
+def _mark(record: Record) -> str:
+    """A fingerprint of what a record says, the same in every process."""
+    said = repr((record.key, record.cursor, sorted(record.values.items(), key=lambda item: item[0])))
+    return hashlib.blake2b(said.encode(), digest_size=_MARK_BYTES).hexdigest()
+
+
+def _encoded(value: object) -> bytes:
+    return msgspec.json.encode(value, enc_hook=repr)
+
+
+def _back(cursor: CursorValue, look_back: timedelta) -> CursorValue:
+    return cursor - look_back if isinstance(cursor, datetime) else cursor
+
+
+def _less(one: CursorValue, other: CursorValue) -> bool:
+    """Whether a cursor is below another; cursors of different kinds are never."""
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return one < other
+    if isinstance(one, str) and isinstance(other, str):
+        return one < other
+    if isinstance(one, datetime | str) or isinstance(other, datetime | str):
+        return False
+    return one < other
+
+
+__all__ = ["Reader", "Wish"]

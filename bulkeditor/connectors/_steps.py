@@ -1,0 +1,73 @@
+"""One step of a flow, for both sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Final, Never, TypeAlias, TypeVar
+
+from bulkeditor.errors import BulkEditorError
+from bulkeditor.http import Exchange, Request, Response, Sleep
+
+T = TypeVar("T")
+
+Flow: TypeAlias = Generator[Request | Sleep | T, Response, object]
+"""Yields requests and pauses, and things of a kind to the caller."""
+
+
+class End:
+    """Comes where a flow has ended."""
+
+
+END: Final = End()
+
+
+def advance(
+    flow: Flow[T],
+    answer: Response | BulkEditorError | None,
+    *,
+    blocking: bool,  # noqa: ARG001 - the twin's
+) -> Request | Sleep | T | End:
+    """Hand a flow what it waits for, and take what it wants next.
+
+    Args:
+        flow: The flow.
+        answer: An answer, an error to be thrown, or None for its first step and after everything else.
+        blocking: Whether the flow itself reads files or databases.
+    """
+    try:
+        if isinstance(answer, BulkEditorError):
+            return flow.throw(answer)
+        return next(flow) if answer is None else flow.send(answer)
+    except StopIteration:
+        return END
+
+
+async def advance_async(
+    flow: Flow[T],
+    answer: Response | BulkEditorError | None,
+    *,
+    blocking: bool,
+) -> Request | Sleep | T | End:
+    """The same; a flow that blocks does so in a thread."""
+    if blocking:
+        return await asyncio.to_thread(advance, flow, answer, blocking=True)
+    return advance(flow, answer, blocking=False)
+
+
+def one(step: Request) -> Exchange[Response]:
+    """A flow of one request."""
+    return (yield step)
+
+
+def pause(step: Sleep) -> Exchange[None]:
+    """A flow of one pause."""
+    yield step
+
+
+def nothing(_: Never) -> tuple[()]:
+    """What is taken where nothing can come."""
+    return ()
+
+
+__all__ = ["END", "End", "Flow", "advance", "advance_async", "nothing", "one", "pause"]
