@@ -13,7 +13,7 @@ becomes the base, and the layers of the field are given up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -57,7 +57,7 @@ class Stack:
         base: What remains when the layers are gone.
         shown: What the shop held when it was last looked at, or was last written by us.
         layers: The changes in force, the topmost one last.
-        sending: What may be written at any moment, by the request that writes it.
+        sending: What may be written at any moment, by the run that has the request under way.
     """
 
     field: str
@@ -99,10 +99,13 @@ class Stack:
         Returns:
             The stack; without its layers, and over another base, when somebody else has edited the field.
         """
-        ours = (self.shown, *self.sending.values())
-        if any(same(self.field, value, found) for value in ours):
+        if self.ours(found):
             return attrs.evolve(self, shown=found)
         return attrs.evolve(self, base=found, shown=found, layers=())
+
+    def ours(self, found: Value) -> bool:
+        """Whether what the shop holds is there on our account."""
+        return any(same(self.field, value, found) for value in (self.shown, *self.sending.values()))
 
     def started(self, layer: Layer) -> Stack:
         """With one more layer, at its place; the same when the run has one here already."""
@@ -118,24 +121,18 @@ class Stack:
         """With another base: a permanent change, which shows when the layers are gone."""
         return attrs.evolve(self, base=value)
 
-    def sends(self, request: str, value: Value) -> Stack:
-        """Before a request is sent: from now on the shop may hold its value on our account."""
-        return attrs.evolve(self, sending={**self.sending, request: value})
+    def sends(self, run: str, value: Value) -> Stack:
+        """Before a run sends a request: from now on the shop may hold its value on our account."""
+        return attrs.evolve(self, sending={**self.sending, run: value})
 
-    def sent(self, request: str, found: Value) -> Stack:
-        """After a request is over.
+    def wrote(self, run: str) -> Stack:
+        """After the request has taken effect."""
+        return attrs.evolve(self.withdrew(run), shown=self.sending[run])
 
-        Args:
-            request: Which one.
-            found: What the shop holds now, as far as this request knows.
-        """
-        left = {name: value for name, value in self.sending.items() if name != request}
-        return attrs.evolve(self, shown=found, sending=left)
-
-
-def given_up(before: Sequence[Layer], after: Stack) -> tuple[Layer, ...]:
-    """Layers that a look at the shop has cost: somebody else edited the field."""
-    return tuple(layer for layer in before if not after.holds(layer.run))
+    def withdrew(self, run: str) -> Stack:
+        """After the request was refused, or was never sent."""
+        left = {name: value for name, value in self.sending.items() if name != run}
+        return attrs.evolve(self, sending=left)
 
 
-__all__ = ["Layer", "Stack", "given_up"]
+__all__ = ["Layer", "Stack"]
