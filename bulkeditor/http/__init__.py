@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bulkeditor.http._async_read_ahead import read_ahead_async
     from bulkeditor.http._async_run_many import run_many_async
     from bulkeditor.http._async_session import AsyncSession
-    from bulkeditor.http._clock import Clock, SystemClock
+    from bulkeditor.http._clock import Clock, FollowingClock, SystemClock
     from bulkeditor.http._config import SessionConfig
     from bulkeditor.http._events import ErrorEvent, RequestEvent, ResponseEvent, RetryEvent
     from bulkeditor.http._facts import ServerFacts
@@ -33,7 +33,7 @@ _HOMES = {
     "_async_read_ahead": ("read_ahead_async",),
     "_async_run_many": ("run_many_async",),
     "_async_session": ("AsyncSession",),
-    "_clock": ("Clock", "SystemClock"),
+    "_clock": ("Clock", "FollowingClock", "SystemClock"),
     "_config": ("SessionConfig",),
     "_facts": ("ServerFacts",),
     "_events": ("ErrorEvent", "RequestEvent", "ResponseEvent", "RetryEvent"),
@@ -75,6 +75,7 @@ __all__ = [
     "Clock",
     "ErrorEvent",
     "Exchange",
+    "FollowingClock",
     "GiveUp",
     "Hooks",
     "OAuth2",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -54,4 +55,24 @@ class SystemClock:
         return "SystemClock()"
 
 
-__all__ = ["Clock", "SystemClock"]
+class FollowingClock(SystemClock):
+    """The machine's clock, but for the time of day: a server on this machine tells that.
+
+    Args:
+        now: Tells it: aware.
+    """
+
+    __slots__ = ("_now",)
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """What time it is there, in UTC."""
+        return self._now().astimezone(UTC)
+
+    def __repr__(self) -> str:
+        return f"FollowingClock({self._now!r})"
+
+
+__all__ = ["Clock", "FollowingClock", "SystemClock"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bulkeditor.client import AsyncBulkEditor, BulkEditor
+    from bulkeditor.sandbox._clock import Clock
 
 
 class Connecting:
@@ -21,12 +22,19 @@ class Connecting:
         """A key with every permission."""
         raise NotImplementedError
 
+    @property
+    def clock(self) -> Clock:
+        """The server's time."""
+        raise NotImplementedError
+
     def connect(self, **options: Any) -> BulkEditor:
         """A blocking client for this sandbox.
 
+        Its clock is the sandbox's: what was scheduled falls due when that moves.
+
         Args:
             **options: As for :class:`bulkeditor.BulkEditor`; ``api_key``, ``access_token`` or ``auth``
-                replace the sandbox's own key.
+                replace the sandbox's own key, ``clock`` the sandbox's clock.
 
         Returns:
             The client; close it, or use it as a context manager.
@@ -51,4 +59,8 @@ class Connecting:
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
         if not options.keys() & {"api_key", "access_token", "auth"}:
             options["api_key"] = self.api_key
+        if "clock" not in options:
+            from bulkeditor.http import FollowingClock  # noqa: PLC0415 -- as above
+
+            options["clock"] = FollowingClock(self.clock.now)
         return {"base_url": self.base_url, **options}

@@ -88,10 +88,9 @@ def _in_force(diary: Sequence[Event], until: int, given_up: int) -> list[Sale]:
 def _base(first: Any, diary: Sequence[Event], until: int, given_up: int) -> Any:
     """The last permanent word: by a plan, or by a foreign hand while nothing temporary was in force."""
     value = first
-    for number in range(until):
-        event = diary[number]
-        if isinstance(event, Permanent) or (
-            isinstance(event, Foreign) and (number < given_up or not _in_force(diary, number, given_up))
+    for number, event in enumerate(diary[:until]):
+        if isinstance(event, Permanent | Foreign) and (
+            isinstance(event, Permanent) or number < given_up or not _in_force(diary, number, given_up)
         ):
             value = event.value
     return value
