@@ -7,7 +7,7 @@ never seen is looked up at the end, so that nothing is called gone that has only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast
 
 import attrs
@@ -16,10 +16,10 @@ from bulkeditor.api._lookup import find
 from bulkeditor.engine import Done, Put, Step
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, Product
-from bulkeditor.plans._decide import RowResult, Write, decide
+from bulkeditor.plans._decide import Numbered, RowResult, Write, decide
 from bulkeditor.plans._reading import ListPage, read_page
 from bulkeditor.plans._stored import Given, result_to_json
-from bulkeditor.plans._work import GATE, SEEN, SURVEY, SURVEYED, WRITES, Work, results
+from bulkeditor.plans._work import GATE, SURVEY, WRITES, Pass, Work, results
 
 _AT_ONCE: Final = 10
 """Products that are looked up one by one before they are written: each look-up makes the first one older."""
@@ -41,7 +41,7 @@ class PageParams:
         last: Tells what was on the page before: a server may answer with its last page for ever.
         pages: Pages that were read.
         filters: Whether the server filters by id; None when that did not come up.
-        survey: Whether this pass only looks.
+        of: The pass.
     """
 
     rest: int
@@ -49,7 +49,7 @@ class PageParams:
     last: str | None = None
     pages: int = 0
     filters: bool | None = None
-    survey: bool = False
+    of: Pass = "apply"
 
 
 @attrs.frozen(kw_only=True)
@@ -58,22 +58,38 @@ class LookParams:
 
     Args:
         ids: The products.
+        numbers: For each product the rows that have no outcome yet; None = all rows of all products.
         turn: How often they were looked at before.
-        survey: Whether this pass only looks.
+        of: The pass.
         one_by_one: Whether that is known to be cheaper than a pass over the listing.
     """
 
     ids: Sequence[str]
+    numbers: Sequence[Sequence[int]] | None = None
     turn: int = 0
-    survey: bool = False
+    of: Pass = "apply"
     one_by_one: bool = False
+
+    @classmethod
+    def again(cls, of: Pass, rows: Iterable[tuple[str, Sequence[int]]], turn: int) -> LookParams:
+        """Another look at products that changed between the look at them and the write.
+
+        Args:
+            of: The pass.
+            rows: For each product the numbers of the rows that have no outcome yet.
+            turn: How often they were looked at.
+        """
+        pairs = list(rows)
+        return cls(
+            ids=[product for product, _ in pairs], numbers=[list(rest) for _, rest in pairs], turn=turn, of=of
+        )
 
 
 @attrs.frozen(kw_only=True)
 class MissingParams:
     """The products that no page had; which ones they are stands in the ledger."""
 
-    survey: bool = False
+    of: Pass = "apply"
 
 
 def beginning(given: Given) -> Sequence[Step]:
@@ -82,19 +98,18 @@ def beginning(given: Given) -> Sequence[Step]:
         return ()
     survey = given.on_stale == "fail" and given.on_error != "all_or_nothing"
     if not survey:
-        return (_entrance(given, survey=False),)
+        return (_entrance(given, "apply"),)
     gate = Step(key="gate", kind="gate", stage=GATE)
-    return (_entrance(given, survey=True), gate)
+    return (_entrance(given, "survey"), gate)
 
 
-def _entrance(given: Given, *, survey: bool) -> Step:
-    name = "survey" if survey else "apply"
-    stage = SURVEY if survey else WRITES
+def _entrance(given: Given, of: Pass) -> Step:
+    stage = SURVEY if of == "survey" else WRITES
     if given.ids is not None:
-        look = attrs.asdict(LookParams(ids=given.ids, survey=survey))
-        return Step(key=name, kind="look", params=look, stage=stage)
-    params = attrs.asdict(PageParams(rest=given.products, survey=survey))
-    return Step(key=name, kind="page", params=params, stage=stage)
+        look = attrs.asdict(LookParams(ids=given.ids, of=of))
+        return Step(key=of, kind="look", params=look, stage=stage)
+    params = attrs.asdict(PageParams(rest=given.products, of=of))
+    return Step(key=of, kind="page", params=params, stage=stage)
 
 
 class Check:
@@ -102,25 +117,25 @@ class Check:
 
     Args:
         work: The step.
-        survey: Whether it only looks.
-        marks: Whether it deals with each product once in this pass.
+        of: The pass.
+        open_rows: By product, the numbers of the rows that have no outcome yet; None = all rows, and each
+            product is dealt with once in this pass.
     """
 
-    def __init__(self, work: Work, *, survey: bool, marks: bool = True) -> None:
+    def __init__(self, work: Work, of: Pass, open_rows: Mapping[str, Sequence[int]] | None = None) -> None:
         self._work = work
-        self._survey = survey
-        self._space = SURVEYED if survey else SEEN
-        self._marks = marks
+        self._of: Pass = of
+        self._open_rows = open_rows
         self._results: list[RowResult] = []
         self._state: list[Put] = []
 
     def open(self, product: str) -> bool:
         """Whether a product was not dealt with yet."""
-        return not (self._marks and self._work.marked(product, self._space))
+        return self._open_rows is not None or not self._work.marked(product, self._of)
 
     def unseen(self) -> list[str]:
         """The products that this pass has not dealt with."""
-        return list(self._work.unmarked(self._space))
+        return list(self._work.unmarked(self._of))
 
     def gone(self, ids: Iterable[str], uncertain: frozenset[str]) -> None:
         """Products that do not exist, or of which that cannot be said for certain."""
@@ -132,8 +147,14 @@ class Check:
             self._mark(product)
             self._results += [
                 RowResult(number=item.number, status="failed", code=code, message=message)
-                for item in self._work.rows(product)
+                for item in self._rows(product)
             ]
+
+    def _rows(self, product: str) -> Sequence[Numbered]:
+        rows = self._work.rows(product)
+        if self._open_rows is None:
+            return rows
+        return [item for item in rows if item.number in self._open_rows[product]]
 
     def take(self, products: Iterable[Product], *, page: str | None, turn: int) -> list[Step]:
         """Decide what to do with products that were read; the writes that follow.
@@ -144,14 +165,14 @@ class Check:
             turn: How often they were looked at before.
         """
         writes = [write for product in products if (write := self._decide(product)) is not None]
-        if self._survey:
+        if self._of == "survey":
             return []
-        steps, unsendable = self._work.writes(writes, page=page, turn=turn)
+        steps, unsendable = self._work.writes(writes, of=self._of, page=page, turn=turn)
         self._results += unsendable
         return [] if self.stopped else steps
 
     def _decide(self, product: Product) -> Write | None:
-        rows = self._work.rows(product.id)
+        rows = self._rows(product.id)
         if not rows or not self.open(product.id):
             return None
         self._mark(product.id)
@@ -161,8 +182,8 @@ class Check:
         return decision.write
 
     def _mark(self, product: str) -> None:
-        if self._marks:
-            self._state.append(self._work.mark(product, self._space))
+        if self._open_rows is None:
+            self._state.append(self._work.mark(product, self._of))
 
     @property
     def stopped(self) -> bool:
@@ -177,7 +198,7 @@ class Check:
 
     def done(self, then: Iterable[Step]) -> Done:
         """What the step leaves behind."""
-        if self._survey:
+        if self._of == "survey":
             bad = [result for result in self._results if result.code in _OTHERWISE]
             found: JSON = {"survey": [result_to_json(result) for result in bad]}
         else:
@@ -189,7 +210,7 @@ def read_one_page(work: Work) -> Exchange[Done]:
     """Read one page of the listing; the writes of what is on it, and then the next."""
     params = work.params(PageParams)
     page = yield from read_page(work.given.columns, params.token)
-    check = Check(work, survey=params.survey)
+    check = Check(work, params.of)
     steps = check.take(page.products, page=page.token, turn=0)
     after = attrs.evolve(
         params,
@@ -206,7 +227,7 @@ def _onward(work: Work, page: ListPage, before: PageParams, after: PageParams) -
     if not after.rest:
         return ()
     if page.next is None or page.mark == before.last:
-        return (work.follow("missing", "missing", MissingParams(survey=after.survey)),)
+        return (work.follow("missing", "missing", MissingParams(of=after.of)),)
     dear = after.pages >= after.rest if page.left is None else page.left > after.rest
     if dear and after.filters is not False:
         return (_next(work, "probe", after),)
@@ -215,34 +236,33 @@ def _onward(work: Work, page: ListPage, before: PageParams, after: PageParams) -
 
 def _next(work: Work, kind: str, params: PageParams) -> Step:
     # The keys of a pass do not grow with its length.
-    name = "survey" if params.survey else "apply"
-    return Step(
-        key=f"{name}/{kind}{params.pages}", kind=kind, params=attrs.asdict(params), stage=work.step.stage
-    )
+    key = f"{params.of}/{kind}{params.pages}"
+    return Step(key=key, kind=kind, params=attrs.asdict(params), stage=work.step.stage)
 
 
 def probe(work: Work) -> Exchange[Done]:
     """Look up one product, to see whether the server filters by id; if it does, look up the others so."""
     params = work.params(PageParams)
-    check = Check(work, survey=params.survey)
+    check = Check(work, params.of)
     ids = check.unseen()
     found = yield from find("id", ids[:1], fields=("id",))
     if found.server_filters:
-        return check.done(_looks(work, ids, survey=params.survey, one_by_one=True))
+        return check.done(_looks(work, ids, params.of, one_by_one=True))
     return check.done([_next(work, "page", attrs.evolve(params, filters=False))])
 
 
-def _looks(work: Work, ids: Sequence[str], *, survey: bool, one_by_one: bool = False) -> Iterable[Step]:
-    size = _AT_ONCE_SAFELY if work.server.expects or survey else _AT_ONCE
+def _looks(work: Work, ids: Sequence[str], of: Pass, *, one_by_one: bool = False) -> Iterable[Step]:
+    size = _AT_ONCE_SAFELY if work.server.expects or of == "survey" else _AT_ONCE
     for start in range(0, len(ids), size):
-        params = LookParams(ids=ids[start : start + size], survey=survey, one_by_one=one_by_one)
+        params = LookParams(ids=ids[start : start + size], of=of, one_by_one=one_by_one)
         yield work.follow("look", f"look{start}", params)
 
 
 def look(work: Work) -> Exchange[Done]:
     """Look at products by their ids; the writes that follow."""
     params = work.params(LookParams)
-    check = Check(work, survey=params.survey, marks=params.turn == 0)
+    open_rows = None if params.numbers is None else dict(zip(params.ids, params.numbers, strict=True))
+    check = Check(work, params.of, open_rows)
     ids = [product for product in params.ids if check.open(product)]
     fields = ["id", *work.given.columns]
     found = yield from find("id", ids, fields=fields, one_by_one=params.one_by_one)
@@ -254,12 +274,12 @@ def look(work: Work) -> Exchange[Done]:
 def missing(work: Work) -> Exchange[Done]:
     """Look for the products that no page had: gone, or only moved."""
     params = work.params(MissingParams)
-    check = Check(work, survey=params.survey)
+    check = Check(work, params.of)
     ids = check.unseen()
     found = yield from find("id", ids, fields=("id",))
     moved = [product for product in ids if found.rows[product]]
     check.gone((product for product in ids if not found.rows[product]), found.uncertain)
-    return check.done(_looks(work, moved, survey=params.survey))
+    return check.done(_looks(work, moved, params.of))
 
 
 def gate(work: Work) -> Exchange[Done]:
@@ -271,7 +291,7 @@ def gate(work: Work) -> Exchange[Done]:
             found += cast("dict[str, list[JSON]]", result).get("survey", [])
     if found:
         return Done(result={"rows": found, "stopped": True})
-    return Done(result=results(()), then=(_entrance(work.given, survey=False),))
+    return Done(result=results(()), then=(_entrance(work.given, "apply"),))
 
 
 __all__ = ["Check", "LookParams", "beginning", "gate", "look", "missing", "probe", "read_one_page"]

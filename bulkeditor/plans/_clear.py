@@ -25,7 +25,7 @@ from bulkeditor.plans._judge import CHANGED
 from bulkeditor.plans._reading import near
 from bulkeditor.plans._send import deliver, sender_of
 from bulkeditor.plans._stored import columns_of, columns_to_json
-from bulkeditor.plans._work import ROUNDS, Work, WriteParams, results
+from bulkeditor.plans._work import ROUNDS, Pass, Work, WriteParams, results
 
 _TRIES: Final = 20
 """So often what was cleared is written anew while others keep changing the product."""
@@ -38,18 +38,20 @@ class ClearParams:
     Args:
         products: For each product its id, its custom fields as they were read, those that stay, and the
             numbers of the rows that take the others away.
+        of: The pass that they are part of.
         expects: Whether the server compares what it holds with what was seen.
         page: The page of the listing on which they were.
         turn: How often they were looked at before; later, how often they were written anew.
     """
 
     products: Sequence[JSON]
+    of: Pass = "apply"
     expects: bool
     page: str | None
     turn: int
 
     @classmethod
-    def of(cls, writes: Iterable[Write], params: WriteParams) -> ClearParams:
+    def following(cls, writes: Iterable[Write], params: WriteParams) -> ClearParams:
         """What follows a write that took nothing away."""
         products: list[JSON] = [
             [
@@ -60,7 +62,9 @@ class ClearParams:
             ]
             for write in writes
         ]
-        return cls(products=products, expects=params.expects, page=params.page, turn=params.turn)
+        return cls(
+            products=products, of=params.of, expects=params.expects, page=params.page, turn=params.turn
+        )
 
     def takes(self) -> Iterator[_Take]:
         """The products."""
@@ -116,7 +120,7 @@ def clear(work: Work) -> Exchange[Done]:
     sender = sender_of(work, page=params.page)
     yield from deliver(work, sender, rows)
     cleared: list[JSON] = []
-    again: list[str] = []
+    again: list[_Take] = []
     found: list[RowResult] = []
     for row, values in zip(rows, params.products, strict=True):
         outcome = row.outcome
@@ -124,7 +128,7 @@ def clear(work: Work) -> Exchange[Done]:
         if outcome.ok:
             cleared.append(values)
         elif _moved(outcome) or row in sender.silent:
-            again.append(row.take.product)
+            again.append(row.take)
         elif outcome.status == "unknown":
             # It may still take effect, and then it has to be made good: the step is not over.
             raise OutcomeUnknownError(
@@ -141,20 +145,20 @@ def _moved(outcome: RowOutcome) -> bool:
 
 
 def _after_clear(
-    work: Work, params: ClearParams, cleared: list[JSON], again: list[str], found: list[RowResult]
+    work: Work, params: ClearParams, cleared: list[JSON], again: list[_Take], found: list[RowResult]
 ) -> Done:
     then: list[Step] = []
     if cleared:
         then.append(work.follow("restore", "restore0", attrs.evolve(params, products=cleared, turn=0)))
     if again and params.turn < ROUNDS:
-        then.append(work.follow("look", "look", LookParams(ids=again, turn=params.turn + 1)))
+        rows = ((take.product, take.numbers) for take in again)
+        then.append(work.follow("look", "look", LookParams.again(params.of, rows, params.turn + 1)))
     elif again:
         message = "The product kept changing while its custom field was to be taken away; it was left alone."
-        takes = {take.product: take for take in params.takes()}
         found += [
             RowResult(number=number, status="stale", code="keeps_changing", message=message)
-            for product in again
-            for number in takes[product].numbers
+            for take in again
+            for number in take.numbers
         ]
     return Done(result=results(found), then=tuple(then))
 

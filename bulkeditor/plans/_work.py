@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import attrs
@@ -19,6 +20,8 @@ from bulkeditor.plans._stored import ROWS, Given, columns_of, columns_to_json, r
 T = TypeVar("T")
 
 Kind: TypeAlias = Literal["page", "probe", "look", "missing", "gate", "write", "clear", "restore"]
+Pass: TypeAlias = Literal["survey", "apply"]
+"""A run goes over its products in passes: a survey only looks, and what follows it writes."""
 
 ROUNDS: Final = 5
 """So often a product is looked at again that changes between the look at it and the write."""
@@ -26,8 +29,8 @@ ROUNDS: Final = 5
 SURVEY, GATE, WRITES = 0, 1, 2
 """Stages: a survey of all rows is over before the first write."""
 
-SEEN: Final = "seen"
-SURVEYED: Final = "surveyed"
+SEEN: Final[Mapping[Pass, str]] = MappingProxyType({"survey": "surveyed", "apply": "seen"})
+"""The space of a run in which each pass notes the products that it has dealt with."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +57,7 @@ class WriteParams:
 
     Args:
         products: For each product its id, the columns as they were seen, and the numbers of its rows.
+        of: The pass that they are part of.
         expects: Whether the server compares what it holds with what was seen.
         page: The page of the listing on which they were.
         turn: How often they were looked at before.
@@ -61,6 +65,7 @@ class WriteParams:
     """
 
     products: Sequence[JSON]
+    of: Pass = "apply"
     expects: bool
     page: str | None
     turn: int
@@ -113,18 +118,18 @@ class Work:
         entry = self.ctx.state(self.ctx.own(ROWS), product)
         return () if entry is None else rows_of(entry)
 
-    def marked(self, product: str, space: str) -> bool:
-        """Whether a product was dealt with in this pass."""
-        return self.ctx.state(self.ctx.own(space), product) is not None
+    def marked(self, product: str, of: Pass) -> bool:
+        """Whether a product was dealt with in a pass."""
+        return self.ctx.state(self.ctx.own(SEEN[of]), product) is not None
 
-    def mark(self, product: str, space: str) -> Put:
+    def mark(self, product: str, of: Pass) -> Put:
         """Notes that a product is dealt with; two steps cannot both do so."""
-        return Put(space=self.ctx.own(space), key=product, value=True, expect=None)
+        return Put(space=self.ctx.own(SEEN[of]), key=product, value=True, expect=None)
 
-    def unmarked(self, space: str) -> Iterator[str]:
-        """The plan's products that were not dealt with in this pass."""
+    def unmarked(self, of: Pass) -> Iterator[str]:
+        """The products that were not dealt with in a pass."""
         for product, _ in self.ctx.entries(self.ctx.own(ROWS)):
-            if not self.marked(product, space):
+            if not self.marked(product, of):
                 yield product
 
     # Writes
@@ -133,6 +138,7 @@ class Work:
         self,
         chosen: Iterable[Write],
         *,
+        of: Pass,
         page: str | None,
         turn: int,
         name: str = "write",
@@ -141,6 +147,7 @@ class Work:
 
         Args:
             chosen: What is to be written.
+            of: The pass that it is part of.
             page: The page of the listing on which the products were.
             turn: How often they were looked at.
             name: Tells these steps from others that follow.
@@ -153,6 +160,7 @@ class Work:
         for batch in [open_] if atomic and open_ else split(open_):
             params = WriteParams(
                 products=[_product(cast("Sending", sending).write) for sending in batch],
+                of=of,
                 expects=expects,
                 page=page,
                 turn=turn,
@@ -204,11 +212,10 @@ def results(found: Iterable[RowResult], *, stopped: bool = False) -> JSON:
 __all__ = [
     "GATE",
     "ROUNDS",
-    "SEEN",
     "SURVEY",
-    "SURVEYED",
     "WRITES",
     "Kind",
+    "Pass",
     "Server",
     "Work",
     "WriteParams",

@@ -50,8 +50,12 @@ def _changed(sending: Sending) -> bool:
 
 
 def _look(work: Work, params: WriteParams, sendings: Sequence[Sending]) -> Step:
-    ids = [sending.write.product for sending in sendings]
-    return work.follow("look", "look", LookParams(ids=ids, turn=params.turn + 1))
+    return _again(work, params, [sending.write for sending in sendings])
+
+
+def _again(work: Work, params: WriteParams, writes: Sequence[Write]) -> Step:
+    rows = ((write.product, [item.number for item in write.rows]) for write in writes)
+    return work.follow("look", "look", LookParams.again(params.of, rows, params.turn + 1))
 
 
 def _done(work: Work, params: WriteParams, verdicts: Sequence[Verdict]) -> Done:
@@ -62,14 +66,15 @@ def _done(work: Work, params: WriteParams, verdicts: Sequence[Verdict]) -> Done:
             left[verdict.again].append(verdict.rest)
     then: list[Step] = []
     if left["look"]:
-        ids = [rest.product for rest in left["look"]]
-        then.append(work.follow("look", "look", LookParams(ids=ids, turn=params.turn + 1)))
+        then.append(_again(work, params, left["look"]))
     if left["send"]:
-        steps, unsendable = work.writes(left["send"], page=params.page, turn=params.turn, name="rest")
+        steps, unsendable = work.writes(
+            left["send"], of=params.of, page=params.page, turn=params.turn, name="rest"
+        )
         then += steps
         found += unsendable
     if left["clear"]:
-        then.append(work.follow("clear", "clear", ClearParams.of(left["clear"], params)))
+        then.append(work.follow("clear", "clear", ClearParams.following(left["clear"], params)))
     refused = params.atomic and all(result.status in {"failed", "skipped"} for result in found)
     return Done(result=results(found, stopped=refused), then=tuple(then))
 
