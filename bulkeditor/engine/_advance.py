@@ -16,9 +16,15 @@ import attrs
 
 from bulkeditor._secret import Secret
 from bulkeditor.engine._context import StepContext
-from bulkeditor.engine._failure import StepPolicy, describe
+from bulkeditor.engine._failure import NOT_THE_RUNS, StepPolicy, describe
 from bulkeditor.engine._types import Claim, Done, Ledger, RunRow, Workflow
-from bulkeditor.errors import ConfigurationError, InvalidInputError, LeaseLostError, StateChangedError
+from bulkeditor.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    LeaseLostError,
+    StateChangedError,
+    StoreError,
+)
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON
 
@@ -166,7 +172,7 @@ def advance(ledger: Ledger, workflows: Workflows, run: str, options: Slice | Non
 
     Raises:
         RunNotFoundError: There is no such run.
-        ConfigurationError: Its workflow is not known here.
+        ConfigurationError: Its workflow is not known here, or the session cannot work.
         StoreError: The store cannot be used.
     """
     row = ledger.get(run)
@@ -220,7 +226,7 @@ class _Advance:
         except BaseException:
             # The driver is leaving (Ctrl-C, a cancelled task): nobody should have to wait for the lease.
             flow.close()
-            self._ledger.release(claim)
+            self._release(claim)
             raise
 
     def _settle(self, claim: Claim, outcome: Outcome) -> Claim | None:
@@ -228,6 +234,9 @@ class _Advance:
         try:
             if isinstance(outcome, Done):
                 return self._finish(claim, outcome)
+            if isinstance(outcome, NOT_THE_RUNS):
+                self._release(claim)
+                raise outcome
             if not isinstance(outcome, Exception):
                 outcome = TypeError(f"the handler of {claim.step.kind!r} returned no Done")
             if not isinstance(outcome, LeaseLostError):
@@ -254,6 +263,12 @@ class _Advance:
             return None
         self._collisions = 0
         return following
+
+    def _release(self, claim: Claim) -> None:
+        try:
+            self._ledger.release(claim)
+        except StoreError as error:
+            _log.warning("A step could not be given back, and waits for the end of its lease: %s", error)
 
     def _fail(self, claim: Claim, error: Exception) -> None:
         text = describe(error, self._options.secrets)

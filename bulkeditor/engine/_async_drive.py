@@ -47,15 +47,23 @@ class AsyncHeartbeat:
     def __init__(self, ledger: Ledger, lease: float) -> None:
         self._ledger = ledger
         self._lease = lease
+        self._held = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step is held."""
+        return self._held > 0
 
     @asynccontextmanager
     async def holding(self, claim: Claim, work: asyncio.Task[Done]) -> AsyncGenerator[asyncio.Event]:
         """Keep a claim while the block lasts; its work is cancelled when the claim is lost all the same."""
         lost = asyncio.Event()
         beat = asyncio.create_task(self._beat(claim, work, lost))
+        self._held += 1
         try:
             yield lost
         finally:
+            self._held -= 1
             beat.cancel()
             await asyncio.wait({beat})
 
@@ -148,7 +156,7 @@ class AsyncLanes:
             try:
                 return await work
             except asyncio.CancelledError:
-                if not lost.is_set():
+                if not lost.is_set() or _cancelled():
                     raise
                 return LeaseLostError(
                     f"Step {event.claim.step.key!r} of run {event.claim.run}: its lease was lost."
@@ -162,7 +170,7 @@ class AsyncLanes:
 
     async def _idle(self, seconds: float, heard: int) -> None:
         clock = self._session.config.clock
-        if not isinstance(clock, SystemClock):
+        if not isinstance(clock, SystemClock) and not self._heartbeat.busy:
             await clock.asleep(seconds)
             return
         async with self._changed:
@@ -171,6 +179,11 @@ class AsyncLanes:
                     await self._changed.wait_for(lambda: self._rung != heard)
             except TimeoutError:
                 return
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _send(lane: Lane, outcome: Outcome) -> Attempt | Idle | Progress:

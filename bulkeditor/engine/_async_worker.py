@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Sequence
 from typing import Final
 
-from bulkeditor.engine._advance import More, Progress, Slice, WaitUntil, Workflows, advance
+from bulkeditor.engine._advance import Progress
 from bulkeditor.engine._async_drive import AsyncLanes, off_loop
-from bulkeditor.engine._failure import StepPolicy
-from bulkeditor.engine._tick import Schedule, tick
-from bulkeditor.engine._types import Ledger, Workflow
-from bulkeditor.engine._worker import secrets_of
+from bulkeditor.engine._roster import Roster
+from bulkeditor.engine._worker import NAP, Workshop
+from bulkeditor.errors import StoreError
 from bulkeditor.http import AsyncSession, SystemClock
 
-_NAP: Final = 1.0
+_log: Final = logging.getLogger("bulkeditor.engine")
 
 
-class AsyncWorker:
+class AsyncWorker(Workshop[AsyncSession]):
     """The asyncio twin of :class:`Worker`; lanes are tasks.
 
     Args:
@@ -25,94 +25,67 @@ class AsyncWorker:
         session: What sends requests.
         workflows: What it knows to do.
         schedules: What it starts by itself.
-        lanes: Tasks that work on one run at once.
+        lanes: Steps of one run that are done at once.
         policy: Leases and repeats.
         budget: Seconds of a slice.
+
+    Raises:
+        InvalidInputError: ``lanes`` is below 1.
     """
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        session: AsyncSession,
-        workflows: Iterable[Workflow] = (),
-        *,
-        schedules: Iterable[Schedule] = (),
-        lanes: int = 1,
-        policy: StepPolicy | None = None,
-        budget: float = 45.0,
-    ) -> None:
-        self._ledger = ledger
-        self._session = session
-        self._workflows = Workflows(workflows)
-        self._schedules = list(schedules)
-        self._lanes = lanes
-        self._policy = policy or StepPolicy()
-        self._budget = budget
-        self._stopped = asyncio.Event()
-
-    def add(self, workflow: Workflow) -> None:
-        """Make a workflow known."""
-        self._workflows.add(workflow)
 
     async def tick(self) -> Sequence[str]:
         """See :meth:`Worker.tick`."""
-        return await off_loop(self._tick)
+        return await off_loop(self._due)
 
-    def _tick(self) -> Sequence[str]:
-        return [
-            run for run in tick(self._ledger, self._schedules) if self._workflows.knows(self._ledger.get(run))
-        ]
-
-    async def advance(self, run: str, *, lanes: int | None = None) -> Progress:
+    async def advance(self, run: str) -> Progress:
         """See :meth:`Worker.advance`."""
-        driver = AsyncLanes(self._session, self._ledger, self._policy)
-        options = Slice(
-            budget=self._budget,
-            policy=self._policy,
-            stopping=lambda: driver.broken or self._stopped.is_set(),
-            secrets=secrets_of(self._session.config.auth),
-        )
-        return await driver.run(
-            self._lanes if lanes is None else lanes,
-            lambda: advance(self._ledger, self._workflows, run, options),
-        )
+        lanes = AsyncLanes(self._session, self._ledger, self._policy)
+        return await lanes.run(self._lanes, self._lane(run, lambda: lanes.broken))
 
-    async def run(self, run: str, *, lanes: int | None = None, wait: bool = True) -> Progress:
+    async def run(self, run: str, *, sleep: bool = True) -> Progress:
         """See :meth:`Worker.run`."""
         while True:
-            progress = await self.advance(run, lanes=lanes)
-            if self._stopped.is_set():
+            progress = await self.advance(run)
+            rest = self._rest(progress, sleep=sleep)
+            if rest is None:
                 return progress
-            if isinstance(progress, WaitUntil) and wait:
-                await self._sleep((progress.at - self._ledger.now()).total_seconds())
-            elif not isinstance(progress, More):
-                return progress
+            await self._nap(rest)
 
-    async def serve(self) -> None:
+    async def serve(self, *, runs: int = 4) -> None:
         """See :meth:`Worker.serve`."""
-        while not self._stopped.is_set():
-            for run in await self.tick():
-                if self._stopped.is_set():
-                    return
-                await self.advance(run)
-            await self._sleep(_NAP)
+        roster = Roster(runs)
+        under_way: dict[asyncio.Task[Progress], str] = {}
+        try:
+            while not self._stopped:
+                for run in await self._choose(roster):
+                    under_way[asyncio.create_task(self.advance(run))] = run
+                if not under_way:
+                    await self._nap(NAP)
+                    continue
+                ended, _ = await asyncio.wait(under_way, timeout=NAP, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    roster.ended(under_way.pop(task), task.exception(), self._ledger.now())
+        except BaseException:
+            for task in under_way:
+                task.cancel()
+            raise
+        finally:
+            self._stopped = True
+            await asyncio.gather(*under_way, return_exceptions=True)
 
-    def stop(self) -> None:
-        """Begin no further step; a step under way is finished. Call it on the loop."""
-        self._stopped.set()
+    async def _choose(self, roster: Roster) -> list[str]:
+        try:
+            return roster.choose(await off_loop(self._due), self._ledger.now())
+        except StoreError as error:
+            _log.error("%s", error)
+            return []
 
-    async def _sleep(self, seconds: float) -> None:
-        if seconds <= 0:
-            return
+    async def _nap(self, seconds: float) -> None:
         clock = self._session.config.clock
         if not isinstance(clock, SystemClock):
             await clock.asleep(seconds)
-            return
-        try:
-            async with asyncio.timeout(min(seconds, _NAP)):
-                await self._stopped.wait()
-        except TimeoutError:
-            return
+        elif seconds > 0:
+            await asyncio.sleep(min(seconds, NAP))
 
 
 __all__ = ["AsyncWorker"]

@@ -84,6 +84,11 @@ class Heartbeat:
             with self._lock:
                 del self._held[claim.seq]
 
+    @property
+    def busy(self) -> bool:
+        """Whether a step is held."""
+        return bool(self._held)
+
     def close(self) -> None:
         """End the thread."""
         self._over.set()
@@ -191,9 +196,10 @@ class Lanes:
     def _do(self, event: Attempt | Idle, heard: int) -> Outcome:
         if isinstance(event, Idle):
             clock = self._session.config.clock
-            if isinstance(clock, SystemClock):
+            if isinstance(clock, SystemClock) or self._heartbeat.busy:
                 self._bell.wait(heard, min(event.seconds, POLL))
             else:
+                # A clock that skips time: it skips a dead worker's lease, never that of another lane.
                 clock.sleep(event.seconds)
             return None
         with self._heartbeat.holding(event.claim) as lost:

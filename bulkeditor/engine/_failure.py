@@ -13,8 +13,12 @@ from bulkeditor._secret import Secret
 from bulkeditor.errors import (
     APIError,
     BulkEditorError,
+    ConfigurationError,
+    InvalidInputError,
+    MissingExtraError,
     OutcomeUnknownError,
     RateLimitError,
+    ReadOnlyError,
     ServerError,
     StoreError,
     TransportError,
@@ -31,12 +35,20 @@ _PASSING: Final = (
     OutcomeUnknownError,
     StoreError,
 )
+NOT_THE_RUNS: Final = (ConfigurationError, MissingExtraError, ReadOnlyError)
+"""Nothing was sent, and a worker that is set up otherwise can do it: no reason for a run to fail."""
+
 _FRAMES: Final = 12
 _LONGEST: Final = 600
 
 
 def _retry() -> RetryPolicy:
     return RetryPolicy(max_retries=10, base_delay=2000, max_delay=300_000)
+
+
+def _positive(_instance: StepPolicy, attribute: attrs.Attribute[float], value: float) -> None:
+    if value <= 0:
+        raise InvalidInputError(f"{attribute.name} must be a number of seconds above 0, not {value!r}.")
 
 
 @attrs.frozen(kw_only=True)
@@ -48,10 +60,13 @@ class StepPolicy:
             After a crash others wait this long before they take the step.
         deadline: Seconds that one attempt may take with all its requests.
         retry: How often, and after which waits, a step is tried again whose error may pass.
+
+    Raises:
+        InvalidInputError: A value is no duration.
     """
 
-    lease: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
-    deadline: float = attrs.field(default=600.0, validator=attrs.validators.gt(0))
+    lease: float = attrs.field(default=30.0, validator=_positive)
+    deadline: float = attrs.field(default=600.0, validator=_positive)
     retry: RetryPolicy = attrs.field(factory=_retry)
 
     def retry_at(self, error: Exception, failures: int, now: datetime, rnd: float) -> datetime | None:
@@ -86,4 +101,4 @@ def describe(error: Exception, secrets: Collection[Secret] = ()) -> str:
     return scrub(f"{type(error).__name__}: {excerpt(str(error), _LONGEST)}{where}", secrets)
 
 
-__all__ = ["StepPolicy", "describe"]
+__all__ = ["NOT_THE_RUNS", "StepPolicy", "describe"]

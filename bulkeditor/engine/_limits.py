@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from bulkeditor.engine._values import span
+
 _SECOND: Final = 1_000_000
 
 
@@ -39,10 +41,17 @@ def slot(tx: sqlite3.Connection, name: str, limit: int, now: int, lease: float) 
     taken: int = tx.execute("SELECT count(*) FROM slots WHERE name = ?", (name,)).fetchone()[0]
     if taken >= limit:
         return None
-    added = tx.execute(
-        "INSERT INTO slots (name, expires) VALUES (?, ?)", (name, now + round(lease * _SECOND))
-    )
+    added = tx.execute("INSERT INTO slots (name, expires) VALUES (?, ?)", (name, now + span(lease, "lease")))
     return added.lastrowid
+
+
+def renew_slot(tx: sqlite3.Connection, name: str, fence: int, now: int, lease: float) -> bool:
+    """Keep a place for longer; False when its lease ran out."""
+    kept = tx.execute(
+        "UPDATE slots SET expires = ? WHERE name = ? AND fence = ? AND expires > ?",
+        (now + span(lease, "lease"), name, fence, now),
+    )
+    return kept.rowcount > 0
 
 
 def free_slot(tx: sqlite3.Connection, name: str, fence: int) -> None:
@@ -50,4 +59,4 @@ def free_slot(tx: sqlite3.Connection, name: str, fence: int) -> None:
     tx.execute("DELETE FROM slots WHERE name = ? AND fence = ?", (name, fence))
 
 
-__all__ = ["fire", "free_slot", "slot", "take"]
+__all__ = ["fire", "free_slot", "renew_slot", "slot", "take"]

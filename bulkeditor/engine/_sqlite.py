@@ -319,6 +319,11 @@ class SQLiteLedger:
         with self._database.write() as tx:
             return _limits.slot(tx, name, limit, self._now(), lease)
 
+    def renew_slot(self, name: str, fence: int, lease: float) -> bool:
+        """See :meth:`Ledger.renew_slot`."""
+        with self._database.write() as tx:
+            return _limits.renew_slot(tx, name, fence, self._now(), lease)
+
     def free_slot(self, name: str, fence: int) -> None:
         """See :meth:`Ledger.free_slot`."""
         with self._database.write() as tx:

@@ -380,6 +380,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def renew_slot(self, name: str, fence: int, lease: float) -> bool:
+        """Keep a place for longer; False when its lease ran out before."""
+        ...
+
     def free_slot(self, name: str, fence: int) -> None:
         """Give a place back; does nothing when its lease ran out."""
         ...

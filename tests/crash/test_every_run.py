@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import os
-import pkgutil
 import random
 
 import pytest
 
-import bulkeditor
 from bulkeditor.testing import CrashTest, Scenario
 from tests.crash.registry import SCENARIOS
 
@@ -33,23 +29,3 @@ def test_killed_everywhere(scenario: Scenario, idempotency_key: str, mode: str) 
             for cut in random.Random(SEED).sample(test.cuts, min(10, len(test.cuts))):
                 test.kill_process_at(cut.number)
                 test.together(kill=cut.number)
-
-
-def test_every_workflow_of_the_library_is_registered() -> None:
-    found = {kind for module in modules() for kind in workflows(module)}
-    registered = {kind for scenario in SCENARIOS for kind in scenario.kinds()}
-    assert found <= registered, f"add scenarios for {found - registered} to tests/crash/registry.py"
-
-
-def modules():
-    for info in pkgutil.walk_packages(bulkeditor.__path__, "bulkeditor."):
-        if not info.name.endswith("__main__"):
-            yield importlib.import_module(info.name)
-
-
-def workflows(module):
-    """Classes that a ledger can run: they have a name, a version, first steps and handlers."""
-    for _, kind in inspect.getmembers(module, inspect.isclass):
-        own = kind.__module__ == module.__name__ and not getattr(kind, "_is_protocol", False)
-        if own and all(hasattr(kind, name) for name in ("name", "version", "first", "handler")):
-            yield kind
