@@ -7,7 +7,7 @@ never seen is looked up at the end, so that nothing is called gone that has only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 import attrs
@@ -58,31 +58,29 @@ class LookParams:
 
     Args:
         ids: The products.
-        numbers: For each product the rows that have no outcome yet; None = all rows of all products.
+        rows: The numbers of their rows that are still open; None = all of them, for the first time.
         turn: How often they were looked at before.
         of: The pass.
         one_by_one: Whether that is known to be cheaper than a pass over the listing.
     """
 
     ids: Sequence[str]
-    numbers: Sequence[Sequence[int]] | None = None
+    rows: Sequence[int] | None = None
     turn: int = 0
     of: Pass = "apply"
     one_by_one: bool = False
 
     @classmethod
-    def again(cls, of: Pass, rows: Iterable[tuple[str, Sequence[int]]], turn: int) -> LookParams:
-        """Another look at products that changed between the look at them and the write.
+    def again(cls, writes: Sequence[Write], turn: int, *, of: Pass) -> LookParams:
+        """Another look at what was to be written.
 
         Args:
+            writes: The rows that have no outcome yet.
+            turn: How often their products were looked at by now.
             of: The pass.
-            rows: For each product the numbers of the rows that have no outcome yet.
-            turn: How often they were looked at.
         """
-        pairs = list(rows)
-        return cls(
-            ids=[product for product, _ in pairs], numbers=[list(rest) for _, rest in pairs], turn=turn, of=of
-        )
+        rows = [item.number for write in writes for item in write.rows]
+        return cls(ids=[write.product for write in writes], rows=rows, turn=turn + 1, of=of)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,20 +116,20 @@ class Check:
     Args:
         work: The step.
         of: The pass.
-        open_rows: By product, the numbers of the rows that have no outcome yet; None = all rows, and each
-            product is dealt with once in this pass.
+        rows: The numbers of the rows that it is about, whose products were dealt with before; None = all rows
+            of products that were not.
     """
 
-    def __init__(self, work: Work, of: Pass, open_rows: Mapping[str, Sequence[int]] | None = None) -> None:
+    def __init__(self, work: Work, of: Pass, *, rows: Sequence[int] | None = None) -> None:
         self._work = work
         self._of: Pass = of
-        self._open_rows = open_rows
+        self._only = None if rows is None else frozenset(rows)
         self._results: list[RowResult] = []
         self._state: list[Put] = []
 
     def open(self, product: str) -> bool:
         """Whether a product was not dealt with yet."""
-        return self._open_rows is not None or not self._work.marked(product, self._of)
+        return self._only is not None or not self._work.marked(product, self._of)
 
     def unseen(self) -> list[str]:
         """The products that this pass has not dealt with."""
@@ -152,9 +150,7 @@ class Check:
 
     def _rows(self, product: str) -> Sequence[Numbered]:
         rows = self._work.rows(product)
-        if self._open_rows is None:
-            return rows
-        return [item for item in rows if item.number in self._open_rows[product]]
+        return rows if self._only is None else [item for item in rows if item.number in self._only]
 
     def take(self, products: Iterable[Product], *, page: str | None, turn: int) -> list[Step]:
         """Decide what to do with products that were read; the writes that follow.
@@ -182,7 +178,7 @@ class Check:
         return decision.write
 
     def _mark(self, product: str) -> None:
-        if self._open_rows is None:
+        if self._only is None:
             self._state.append(self._work.mark(product, self._of))
 
     @property
@@ -261,8 +257,7 @@ def _looks(work: Work, ids: Sequence[str], of: Pass, *, one_by_one: bool = False
 def look(work: Work) -> Exchange[Done]:
     """Look at products by their ids; the writes that follow."""
     params = work.params(LookParams)
-    open_rows = None if params.numbers is None else dict(zip(params.ids, params.numbers, strict=True))
-    check = Check(work, params.of, open_rows)
+    check = Check(work, params.of, rows=params.rows)
     ids = [product for product in params.ids if check.open(product)]
     fields = ["id", *work.given.columns]
     found = yield from find("id", ids, fields=fields, one_by_one=params.one_by_one)

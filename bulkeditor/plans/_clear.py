@@ -151,8 +151,13 @@ def _after_clear(
     if cleared:
         then.append(work.follow("restore", "restore0", attrs.evolve(params, products=cleared, turn=0)))
     if again and params.turn < ROUNDS:
-        rows = ((take.product, take.numbers) for take in again)
-        then.append(work.follow("look", "look", LookParams.again(params.of, rows, params.turn + 1)))
+        look = LookParams(
+            ids=[take.product for take in again],
+            rows=[number for take in again for number in take.numbers],
+            turn=params.turn + 1,
+            of=params.of,
+        )
+        then.append(work.follow("look", "look", look))
     elif again:
         message = "The product kept changing while its custom field was to be taken away; it was left alone."
         found += [

@@ -54,8 +54,7 @@ def _look(work: Work, params: WriteParams, sendings: Sequence[Sending]) -> Step:
 
 
 def _again(work: Work, params: WriteParams, writes: Sequence[Write]) -> Step:
-    rows = ((write.product, [item.number for item in write.rows]) for write in writes)
-    return work.follow("look", "look", LookParams.again(params.of, rows, params.turn + 1))
+    return work.follow("look", "look", LookParams.again(writes, params.turn, of=params.of))
 
 
 def _done(work: Work, params: WriteParams, verdicts: Sequence[Verdict]) -> Done:
