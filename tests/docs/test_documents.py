@@ -40,6 +40,8 @@ def shop_in_the_environment(
     before = sandbox.snapshot()
     monkeypatch.setenv("BULKEDITOR_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("BULKEDITOR_API_KEY", str(sandbox.api_key))
+    # As the guides to webhooks have it: export WEBHOOK_SECRET="$(python -m bulkeditor listen --print-secret)"
+    monkeypatch.setenv("WEBHOOK_SECRET", "whsec_c2VjcmV0IG9mIHRoZSByZWFkZXIncyBvd24=")
     monkeypatch.chdir(tmp_path)
     yield
     sandbox.faults.clear()
@@ -52,6 +54,7 @@ def shop_in_the_environment(
 @pytest.mark.usefixtures("shop_in_the_environment")
 def test_blocks_run_and_print_what_the_page_says(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = parse(page)
+    document.namespace["__name__"] = "__main__"  # as in a reader's own file
     checked = 0
     for example in document.examples():
         capsys.readouterr()
