@@ -100,6 +100,14 @@ def crash_full(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def webhooks_full(session: nox.Session) -> None:
+    """10,000 events from the sandbox to a receiver, through every fault; usually it is a few hundred."""
+    session.install("-e", ".[test]")
+    test = "tests/sandbox/test_webhooks_end_to_end.py"
+    session.run("pytest", test, *session.posargs, env={"BULKEDITOR_WEBHOOK_EVENTS": "10000"})
+
+
+@nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """The goals in figures, as ratios measured in one run: `nox -s bench -- decode`."""
     session.install("-e", ".[bench]")

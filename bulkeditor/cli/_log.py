@@ -15,7 +15,7 @@ _COLUMNS = (
     Column("about", shrinks=True),
     Column("status"),
     Column("attempts", right=True),
-    Column("last answer", shrinks=True),
+    Column("answer", shrinks=True),
     Column("created (UTC)"),
 )
 
@@ -59,7 +59,7 @@ def _age(delivery: be.Delivery) -> tuple[str, int, str]:
 def _row(delivery: be.Delivery) -> tuple[str, ...]:
     data = delivery.payload.get("data")
     about = (data.get("product_id") or data.get("job_id") or "") if isinstance(data, dict) else ""
-    created = "" if delivery.created_at is None else f"{delivery.created_at:%Y-%m-%d %H:%M:%S}"
+    created = "" if delivery.created_at is None else f"{delivery.created_at:%m-%d %H:%M:%S}"
     answer = delivery.error or str(delivery.response_status or "")
     return (
         delivery.id, delivery.event, str(about), delivery.status, str(delivery.attempts), answer, created
