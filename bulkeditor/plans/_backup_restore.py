@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import cast
+
+import attrs
 
 from bulkeditor.api._filters import condition_of
 from bulkeditor.api._lists import Listing
@@ -14,12 +15,14 @@ from bulkeditor.api.products import listing, matches
 from bulkeditor.errors import PlanError
 from bulkeditor.models import JSON, Product
 from bulkeditor.plans._backup import Backup
-from bulkeditor.plans._build import rows_between
-from bulkeditor.plans._document import Counts, PlanDocument
-from bulkeditor.plans._draft import CUSTOM, Draft
+from bulkeditor.plans._build import Planned, rows_between
+from bulkeditor.plans._document import PlanDocument
+from bulkeditor.plans._draft import Draft
+from bulkeditor.plans._exact import CUSTOM
+from bulkeditor.plans._gather import Gathering, Origin
 from bulkeditor.plans._planner import SHOWN
 from bulkeditor.plans._rows import PlanRow, SkippedRow
-from bulkeditor.plans._values import check_field
+from bulkeditor.plans._values import check_fields
 from bulkeditor.query import Condition
 
 
@@ -56,9 +59,7 @@ class Restorer:
         self._left = dict(backup.products)
         self._names = _chosen(backup, fields)
         self._condition = condition_of(filter)
-        self._rows: list[PlanRow] = []
-        self._skipped: list[SkippedRow] = []
-        self._planned = self._unchanged = self._new = 0
+        self._gathering = Gathering()
 
     @property
     def listing(self) -> Listing[Product]:
@@ -74,45 +75,28 @@ class Restorer:
             if self._condition is not None and not matches(self._condition, product):
                 continue
             if wanted is None:
-                self._new += 1
-                self._skip(product, "not_in_backup", "It is not in the backup; it stays as it is.")
+                reason = "It is not in the backup; it stays as it is."
+                self._gathering.skip(_skipped(product, "not_in_backup", reason))
                 continue
-            rows = list(self._compare(product, wanted))
-            self._rows += rows
-            self._planned += bool(rows)
-            self._unchanged += not rows
+            self._gathering.add(Planned(rows=list(self._compare(product, wanted))))
 
-    def document(
-        self, walk: Walk[Product], *, ident: str, shop: str, now: datetime, title: str | None = None
-    ) -> PlanDocument:
+    def document(self, walk: Walk[Product], origin: Origin) -> PlanDocument:
         """The plan, once everything was read; the arguments are those of the planner's."""
         listed = {problem.id for problem in walk.problems}
+        for problem in self._backup.problems:
+            self._gathering.note(problem)
         for wanted in self._left.values():
             if wanted.id in listed or not (self._condition is None or matches(self._condition, wanted)):
                 continue
             reason = "It is in the backup and not in the shop; nothing is created."
             if walk.missing:
                 reason = "It is in the backup and was on no page of a list that changed while it was read."
-            self._skip(wanted, "not_in_shop", reason)
-        unreadable = [
-            SkippedRow(product=None, code="unreadable", reason=str(problem)) for problem in walk.problems
-        ]
-        return PlanDocument(
-            id=ident,
-            title=title or f"Restore of {self._backup.name}",
-            shop=shop,
-            created_at=now,
+            self._gathering.note(_skipped(wanted, "not_in_shop", reason))
+        self._gathering.end(walk)
+        return self._gathering.document(
+            attrs.evolve(origin, title=origin.title or f"Restore of {self._backup.name}"),
             filter="" if self._condition is None else str(self._condition),
-            updates=(f"as in {self._backup.name}",),
-            rows=tuple(self._rows),
-            skipped=(*self._backup.problems, *self._skipped, *unreadable),
-            counts=Counts(
-                planned=self._planned,
-                unchanged=self._unchanged,
-                skipped=self._new + len(unreadable),
-                moved=walk.moved,
-                missing=walk.missing,
-            ),
+            updates=[f"as in {self._backup.name}"],
         )
 
     def _compare(self, product: Product, wanted: Product) -> Iterator[PlanRow]:
@@ -124,17 +108,18 @@ class Restorer:
         target = before.changed({name: after[name] for name in names})
         return rows_between(before, target, dict.fromkeys(names, f"as in {self._backup.name}"))
 
-    def _skip(self, product: Product, code: str, reason: str) -> None:
-        sku = cast("str | None", getattr(product, "sku", None))
-        self._skipped.append(SkippedRow(product=product.id, sku=sku, code=code, reason=reason))
+
+def _skipped(product: Product, code: str, reason: str) -> SkippedRow:
+    sku = cast("str | None", getattr(product, "sku", None))
+    return SkippedRow(product=product.id, sku=sku, code=code, reason=reason)
 
 
 def _chosen(backup: Backup, fields: Iterable[str] | None) -> tuple[str, ...]:
     if fields is None:
         return backup.columns
     names = name_list(fields, "fields", "field names")
+    check_fields(names, "fields")
     for name in names:
-        check_field(name, "fields")
         if name.partition(".")[0] not in backup.columns:
             raise PlanError(f"{backup.name} holds no {name.partition('.')[0]}.")
     return tuple(names)

@@ -7,13 +7,15 @@ from typing import cast
 
 import attrs
 
-from bulkeditor.errors import FieldError
+from bulkeditor.errors import FieldError, InvalidInputError
+from bulkeditor.models import Product
 from bulkeditor.models.validation import validate_update
 from bulkeditor.plans._draft import Draft
+from bulkeditor.plans._exact import column_of, identical
 from bulkeditor.plans._guard import Guard, Violation
 from bulkeditor.plans._rows import PlanRow, SkippedRow, Value, group_of
 from bulkeditor.plans._rule import Rule, Skip
-from bulkeditor.plans._values import equal, normal_changes
+from bulkeditor.plans._values import check_fields, normal_changes
 
 
 @attrs.define
@@ -29,6 +31,34 @@ class Planned:
     rows: list[PlanRow] = attrs.field(factory=list[PlanRow])
     skipped: list[SkippedRow] = attrs.field(factory=list[SkippedRow])
     violations: list[Violation] = attrs.field(factory=list[Violation])
+
+
+def plan_read(
+    product: Product,
+    columns: frozenset[str],
+    updates: Sequence[Rule],
+    guards: Sequence[Guard],
+    *,
+    places: int | None = None,
+) -> Planned:
+    """Apply rules to one product as it was read.
+
+    Args:
+        product: The product.
+        columns: Names of the fields that rules and guards read.
+        updates: The rules, in order.
+        guards: The limits.
+        places: Decimals of the shop's currency; None = not known.
+
+    Returns:
+        What is planned. A product with a field that nobody could read is skipped: it is not blank.
+    """
+    before = Draft.of(product, columns, places)
+    unread = sorted(name for name in columns.difference(product.loaded) if name in product.extra)
+    if not unread:
+        return plan_product(before, updates, guards)
+    reason = f"Its {' and '.join(unread)} came in a form that cannot be read"
+    return Planned(skipped=[_skipped(before, Skip("unreadable", reason))])
 
 
 def plan_product(before: Draft, updates: Sequence[Rule], guards: Sequence[Guard]) -> Planned:
@@ -69,7 +99,7 @@ def rows_between(before: Draft, after: Draft, reasons: Mapping[str, str]) -> Ite
         after: What it shall be.
         reasons: By field, why; only these fields are looked at.
     """
-    changed = [name for name in reasons if not equal(before[name], after[name])]
+    changed = [name for name in reasons if not identical(name, before[name], after[name])]
     problems = expected_problems(after, changed)
     for name in changed:
         yield PlanRow(
@@ -92,12 +122,12 @@ def expected_problems(after: Draft, names: Sequence[str]) -> dict[str, FieldErro
         names: The fields that would be sent.
     """
     found: dict[str, FieldError] = {}
-    columns = dict.fromkeys(name.partition(".")[0] for name in names)
+    columns = dict.fromkeys(map(column_of, names))
     for error in validate_update({column: after[column] for column in columns}):
         place = (error.field or "").replace("[", ".")
         for name in names:
             # What concerns all custom fields concerns each: they are sent as one value.
-            if f"{place}.".startswith(f"{name}.") or place == name.partition(".")[0]:
+            if f"{place}.".startswith(f"{name}.") or place == column_of(name):
                 found.setdefault(name, error)
     return found
 
@@ -105,11 +135,17 @@ def expected_problems(after: Draft, names: Sequence[str]) -> dict[str, FieldErro
 def _applied(rule: Rule, row: Draft) -> dict[str, Value] | Skip:
     try:
         outcome = rule.apply(row)
-        return outcome if isinstance(outcome, Skip) else normal_changes(row, outcome, str(rule))
     except ArithmeticError as error:
         # decimal's own errors carry a list of classes in place of a text.
         text = type(error).__name__ if not isinstance(error, ZeroDivisionError) else "division by zero"
         return Skip("arithmetic", f"{rule}: {text}")
+    if isinstance(outcome, Skip):
+        return outcome
+    check_fields(outcome, str(rule))
+    try:
+        return normal_changes(row, outcome)
+    except InvalidInputError as error:
+        return Skip("invalid_value", f"{rule}: {error.message}")
 
 
 def _skipped(before: Draft, skip: Skip) -> SkippedRow:

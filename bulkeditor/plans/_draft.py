@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Final, cast
 
 from bulkeditor.errors import NotLoadedError
 from bulkeditor.models import JSON, UNSET, Product
 from bulkeditor.plans._amounts import decimals_of, rounded
+from bulkeditor.plans._exact import column_value
 from bulkeditor.plans._rows import Value
-
-CUSTOM: Final = "custom_fields"
 
 _MIN_PLACES: Final = 2
 _MAX_PLACES: Final = 6
-_EMPTY: Final[Mapping[str, JSON]] = MappingProxyType({"tags": [], CUSTOM: {}, "options": {}})
 
 
 class Draft(Mapping[str, Value]):
@@ -49,11 +46,7 @@ class Draft(Mapping[str, Value]):
             columns: Names of the fields that rules may read.
             places: Decimals of the currency, where it is known.
         """
-        values = {name: getattr(product, name, None) for name in columns}
-        for name, empty in _EMPTY.items():
-            if name in values and values[name] is None:
-                values[name] = empty
-        return cls(values, places=places)
+        return cls({name: column_value(product, name) for name in columns}, places=places)
 
     def __getitem__(self, name: str) -> Value:
         column, dot, entry = name.partition(".")
@@ -124,4 +117,4 @@ class Draft(Mapping[str, Value]):
         return f"<Draft of {self._values.get('id', '?')}>"
 
 
-__all__ = ["CUSTOM", "Draft"]
+__all__ = ["Draft"]

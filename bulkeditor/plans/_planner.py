@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Final, cast
 
 from bulkeditor.api._filters import condition_of
@@ -12,11 +11,11 @@ from bulkeditor.api._paging import Walk
 from bulkeditor.api.products import listing
 from bulkeditor.models import Product
 from bulkeditor.plans._amounts import minor_units, refused
-from bulkeditor.plans._build import plan_product
-from bulkeditor.plans._document import Counts, PlanDocument
-from bulkeditor.plans._draft import Draft
-from bulkeditor.plans._guard import Guard, Violation
-from bulkeditor.plans._rows import PlanRow, SkippedRow
+from bulkeditor.plans._build import plan_read
+from bulkeditor.plans._document import PlanDocument
+from bulkeditor.plans._exact import column_of
+from bulkeditor.plans._gather import Gathering, Origin
+from bulkeditor.plans._guard import Guard
 from bulkeditor.plans._rule import Rule
 from bulkeditor.query import Condition
 
@@ -48,20 +47,16 @@ class Planner:
         currency: str | None = None,
     ) -> None:
         self._updates = _rules(updates)
-        self._guards = _guards(guards)
-        self._currency = currency.upper() if minor_units(currency) is not None and currency else None
+        self._guards = checked_guards(guards)
         self._places = minor_units(currency)
+        self._currency = None if currency is None else currency.upper()
         self._condition = _selection(filter, all_products=all_products)
-        self._rows: list[PlanRow] = []
-        self._skipped: list[SkippedRow] = []
-        self._violations: list[Violation] = []
-        self._planned = self._unchanged = self._left = 0
+        self._gathering = Gathering(self._guards)
 
     @property
     def columns(self) -> frozenset[str]:
         """Names of the fields to load."""
-        names = SHOWN.union(*(rule.reads for rule in self._updates), *(guard.reads for guard in self._guards))
-        return frozenset(name.partition(".")[0] for name in names)
+        return columns_for(self._updates, self._guards)
 
     @property
     def listing(self) -> Listing[Product]:
@@ -72,57 +67,28 @@ class Planner:
         """Plan some products."""
         columns = self.columns
         for product in products:
-            planned = plan_product(Draft.of(product, columns, self._places), self._updates, self._guards)
-            self._rows += planned.rows
-            self._skipped += planned.skipped
-            self._violations += planned.violations
-            if planned.rows:
-                self._planned += 1
-            elif planned.skipped:
-                self._left += 1
-            else:
-                self._unchanged += 1
+            self._gathering.add(plan_read(product, columns, self._updates, self._guards, places=self._places))
 
-    def document(
-        self, walk: Walk[Product], *, ident: str, shop: str, now: datetime, title: str | None = None
-    ) -> PlanDocument:
+    def document(self, walk: Walk[Product], origin: Origin) -> PlanDocument:
         """The plan, once everything was read.
 
         Args:
-            walk: What was read, for what came twice, not at all or not in a form that can be read.
-            ident: The plan's id.
-            shop: The address of the shop that it belongs to.
-            now: When it was made: aware.
-            title: What it is called.
+            walk: What was read, for what came twice, not at all, or in no form that can be read.
+            origin: Where the plan comes from.
         """
-        unreadable = [
-            SkippedRow(product=None, code="unreadable", reason=str(problem)) for problem in walk.problems
-        ]
-        whole = (
-            Violation(guard=str(guard), message=message)
-            for guard in self._guards
-            if (message := guard.check_plan(self._rows)) is not None
-        )
-        return PlanDocument(
-            id=ident,
-            title=title,
-            shop=shop,
-            created_at=now,
+        self._gathering.end(walk)
+        return self._gathering.document(
+            origin,
             filter="" if self._condition is None else str(self._condition),
-            updates=tuple(map(str, self._updates)),
-            guards=tuple(map(str, self._guards)),
+            updates=self._updates,
             currency=self._currency,
-            rows=tuple(self._rows),
-            skipped=(*self._skipped, *unreadable),
-            violations=(*whole, *self._violations),
-            counts=Counts(
-                planned=self._planned,
-                unchanged=self._unchanged,
-                skipped=self._left + len(unreadable),
-                moved=walk.moved,
-                missing=walk.missing,
-            ),
         )
+
+
+def columns_for(updates: Iterable[Rule], guards: Iterable[Guard]) -> frozenset[str]:
+    """Names of the fields that rules and guards read, and of those that rows are named by."""
+    names = SHOWN.union(*(rule.reads for rule in updates), *(guard.reads for guard in guards))
+    return frozenset(map(column_of, names))
 
 
 def _rules(updates: object) -> tuple[Rule, ...]:
@@ -132,13 +98,19 @@ def _rules(updates: object) -> tuple[Rule, ...]:
     for rule in given:
         if not isinstance(rule, Rule):
             raise refused(
-                "updates", f"must be rules, got {rule!r:.60}",
+                "updates",
+                f"must be rules, got {rule!r:.60}",
                 "Use be.price, be.tags …, or make a rule of a function with be.plans.rule(reads=[…]).",
-            )  # fmt: skip
+            )
     return cast("tuple[Rule, ...]", given)
 
 
-def _guards(guards: object) -> tuple[Guard, ...]:
+def checked_guards(guards: object) -> tuple[Guard, ...]:
+    """Guards as they were given, one or several.
+
+    Raises:
+        InvalidInputError: One of them is none.
+    """
     given = tuple(cast("Iterable[object]", guards)) if isinstance(guards, Iterable) else (guards,)
     for guard in given:
         if not isinstance(guard, Guard):
@@ -150,12 +122,13 @@ def _selection(given: Condition | Mapping[str, object] | None, *, all_products: 
     condition = condition_of(given)
     if condition is None and not all_products:
         raise refused(
-            "filter", "is empty: the plan would be about every product",
+            "filter",
+            "is empty: the plan would be about every product",
             "Pass all_products=True if that is what you mean.",
-        )  # fmt: skip
+        )
     if condition is not None and all_products:
         raise refused("filter", "contradicts all_products=True", "Leave one of the two out.")
     return condition
 
 
-__all__ = ["SHOWN", "Planner"]
+__all__ = ["SHOWN", "Planner", "checked_guards", "columns_for"]

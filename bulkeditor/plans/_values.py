@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
-from bulkeditor.api._compare import same
 from bulkeditor.errors import FieldError, InvalidInputError
-from bulkeditor.models import JSON, UNSET, money
+from bulkeditor.models import JSON, UNSET, encode, money
 from bulkeditor.models._base import did_you_mean
 from bulkeditor.models._inputs import plain_json, to_quantity
-from bulkeditor.plans._draft import CUSTOM, Draft
+from bulkeditor.plans._draft import Draft
+from bulkeditor.plans._exact import CUSTOM, column_of, entry_of
 from bulkeditor.plans._rows import PRICES, Value
 
 WRITABLE: Final = (
@@ -21,22 +22,27 @@ WRITABLE: Final = (
 """Fields that can be changed."""
 
 
-def check_field(name: str, who: str) -> None:
-    """Refuse a field that cannot be changed.
+def check_fields(names: Iterable[str], who: str) -> None:
+    """Refuse fields that cannot be changed.
 
     Args:
-        name: The field; an entry is ``custom_fields.season``.
-        who: What wants to change it, for the text.
+        names: The fields; an entry is ``custom_fields.season``.
+        who: What wants to change them, for the text.
 
     Raises:
         InvalidInputError: There is no such field, or the server alone sets it.
     """
-    column, dot, entry = name.partition(".")
-    if column in WRITABLE and (not dot or (column == CUSTOM and entry)):
-        return
+    for name in names:
+        column, entry = column_of(name), entry_of(name)
+        if column not in WRITABLE or (entry is not None and (column != CUSTOM or not entry)):
+            _refuse(name, who)
+
+
+def _refuse(name: str, who: str) -> NoReturn:
+    column = column_of(name)
     if column in WRITABLE:
-        problem = f"{name!r} cannot be changed alone"
-        hint = f"Give the whole of {column}." if entry else "Name the entry after the dot."
+        problem = f"{name!r:.80} cannot be changed by itself"
+        hint = f"Give the whole of {column}." if column != CUSTOM else "Name the entry after the dot."
     else:
         problem = f"{name!r:.80} is no field that can be changed"
         hint = did_you_mean(column, WRITABLE).strip() or f"There are {', '.join(WRITABLE)}."
@@ -47,20 +53,18 @@ def check_field(name: str, who: str) -> None:
     )
 
 
-def normal_changes(row: Draft, changes: Mapping[str, Value], who: str) -> dict[str, Value]:
+def normal_changes(row: Draft, changes: Mapping[str, Value]) -> dict[str, Value]:
     """What a rule gave, each value in its one form, and custom fields entry by entry.
 
     Args:
         row: The product that it is for.
         changes: What the rule gave.
-        who: The rule, for the text.
 
     Raises:
-        InvalidInputError: A name is no field that can be changed, or a value is nothing that JSON has.
+        InvalidInputError: A value is nothing that can be sent.
     """
     normal: dict[str, Value] = {}
     for name, value in changes.items():
-        check_field(name, who)
         if name == CUSTOM:
             normal.update(_entries(row, value))
         elif value is not UNSET or "." in name:
@@ -87,20 +91,19 @@ def normal_value(name: str, value: Value) -> Value:
         value: What was given.
 
     Raises:
-        InvalidInputError: It is nothing that JSON has.
+        InvalidInputError: It is nothing that can be sent: NaN, half a character, a type that JSON lacks.
     """
     given: Any = value
-    try:
-        if given is UNSET or given is None:
-            return [] if name == "tags" else given
+    if given is UNSET or given is None:
+        return [] if name == "tags" else given
+    with suppress(InvalidInputError):
         if name in PRICES:
             return money(given, name)
         if name == "inventory_quantity":
             return cast("int", to_quantity(given))
-    except InvalidInputError:
-        pass
     if name == "tags" and isinstance(given, tuple | set | frozenset):
         given = list(cast("tuple[str, ...]", given))
+    encode(given)
     return _without_floats(plain_json(given, name))
 
 
@@ -114,9 +117,4 @@ def _without_floats(value: JSON) -> JSON:
     return value
 
 
-def equal(one: Value, other: Value) -> bool:
-    """Whether two values are the same to the server: 12.5 is 12.50, true is not 1, order counts in a list."""
-    return one is other or same("", one, other)
-
-
-__all__ = ["WRITABLE", "check_field", "equal", "normal_changes", "normal_value"]
+__all__ = ["WRITABLE", "check_fields", "normal_changes", "normal_value"]

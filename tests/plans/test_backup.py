@@ -22,6 +22,7 @@ from bulkeditor import F
 from bulkeditor.models._base import build
 from bulkeditor.plans._backup import Ending, backup_file, read_backup
 from bulkeditor.plans._backup_restore import Restorer
+from bulkeditor.plans._gather import Origin
 from bulkeditor.sandbox.catalog import read_catalog
 from tests.client.conftest import HurriedClock
 
@@ -257,7 +258,7 @@ def test_whatever_a_product_holds_comes_back(
     assert report.complete
     restorer = Restorer(read_backup(path), fields=None, filter=None, shop="https://shop")
     restorer.take(products)
-    plan = restorer.document(_Walked(), ident="plan", shop="https://shop", now=NOW)  # type: ignore[arg-type]
+    plan = restorer.document(_Walked(), Origin(id="plan", shop="https://shop", now=NOW))  # type: ignore[arg-type]
     assert (plan.rows, plan.skipped) == ((), ())
     if ending.startswith(".jsonl"):
         held = read_backup(path).products
@@ -511,8 +512,8 @@ def test_rows_that_cannot_be_read_are_told_and_not_taken_for_gone(path: Path) ->
         f"{path.name}: 2 of 5 products; the list changed or was faulty: 2 never came, 1 could not be read"
     )
     restorer = Restorer(read_backup(path), fields=None, filter=None, shop="s")
-    plan = restorer.document(Walked(), ident="p", shop="s", now=NOW)  # type: ignore[arg-type]
-    assert [(row.product, row.code) for row in plan.skipped] == [("1", "not_in_shop"), (None, "unreadable")]
+    plan = restorer.document(Walked(), Origin(id="p", shop="s", now=NOW))  # type: ignore[arg-type]
+    assert [(row.product, row.code) for row in plan.skipped] == [("1", "not_in_shop"), ("7", "unreadable")]
 
 
 def test_a_manifest_says_what_the_file_holds(shop: Any, tmp_path: Path) -> None:

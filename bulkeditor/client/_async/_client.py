@@ -8,7 +8,7 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 import attrs
 
@@ -23,6 +23,7 @@ from bulkeditor.http.auth import Auth
 if TYPE_CHECKING:
     import httpx
 
+    from bulkeditor.api._rows import Given
     from bulkeditor.client._async._analytics import AsyncAnalytics
     from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs
     from bulkeditor.client._async._inventory import AsyncInventory
@@ -196,6 +197,36 @@ class AsyncBulkEditor:
             filter=filter, updates=updates, guards=guards, all_products=all_products, currency=currency
         )
         return await build_plan(self._core, planner, title=title)
+
+    async def plan_from_rows(
+        self,
+        rows: Iterable[Given],
+        *,
+        guards: Guard | Iterable[Guard] = (),
+        custom_fields: Literal["merge", "replace"] = "merge",
+        title: str | None = None,
+    ) -> AsyncPlan:
+        """See what absolute values would change, before anything is changed; nothing is written.
+
+        Args:
+            rows: Updates, or mappings with ``id`` or ``sku`` and the fields that the product shall have. A
+                field left out stays as it is, None clears it; ``tags`` is the full list.
+            guards: Limits that the plan must keep.
+            custom_fields: Those that a row does not name: ``merge`` leaves them, ``replace`` takes them away.
+            title: What the plan is called.
+
+        Returns:
+            The plan; empty where the shop holds all of it already. Rows whose product is not found are in
+            ``.skipped``.
+
+        Raises:
+            InvalidInputError: A row names no product, or a field that cannot be changed; the text says which.
+        """
+        from bulkeditor.client._async._plan import build_plan_from_rows  # noqa: PLC0415 - loaded when used
+        from bulkeditor.plans._wanted import WantedRows  # noqa: PLC0415 - loaded when used
+
+        wanted = WantedRows(rows, entries=custom_fields, guards=guards)
+        return await build_plan_from_rows(self._core, wanted, title=title)
 
     def load_plan(self, path: str | PathLike[str], *, any_shop: bool = False) -> AsyncPlan:
         """Read a plan that was saved with ``plan.save(path)``.

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import attrs
 
+from bulkeditor.api._lookup import find
 from bulkeditor.client._sync._core import Core
 from bulkeditor.client._sync._run import UNDOABLE_FOR, Run, carry_on
 from bulkeditor.client._store import asked
@@ -17,8 +18,10 @@ from bulkeditor.plans._apply import ApplyWorkflow
 from bulkeditor.plans._backup_restore import Restorer
 from bulkeditor.plans._decide import OnError, OnStale
 from bulkeditor.plans._document import PlanDocument
+from bulkeditor.plans._gather import Origin
 from bulkeditor.plans._planner import Planner
 from bulkeditor.plans._start import check_atomic, check_options, check_rows, start_apply
+from bulkeditor.plans._wanted import WantedRows
 from bulkeditor.plans._watch import RunProgress
 
 
@@ -107,10 +110,30 @@ def build_plan(core: Core, planner: Planner | Restorer, *, title: str | None) ->
     with closing(core.pages(walk)) as pages:
         for page in pages:
             planner.take(page.items)
-    document = planner.document(
-        walk, ident=f"plan_{uuid4().hex[:16]}", shop=core.session.config.base_url, now=core.now(), title=title
+    return Plan.of(core, planner.document(walk, _origin(core, title)))
+
+
+def build_plan_from_rows(core: Core, rows: WantedRows, *, title: str | None) -> Plan:
+    """Read the products that rows of absolute values are about, and make the plan.
+
+    Args:
+        core: The shop.
+        rows: What the products shall be.
+        title: What the plan is called.
+    """
+    end = core.end()
+    by_id = core.run_until(end, find("id", rows.ids, fields=rows.columns))
+    by_sku = core.run_until(end, find("sku", rows.skus, fields=rows.columns))
+    document = rows.document(
+        by_id.rows, by_sku.rows, _origin(core, title), uncertain=by_id.uncertain | by_sku.uncertain
     )
     return Plan.of(core, document)
 
 
-__all__ = ["Plan", "build_plan"]
+def _origin(core: Core, title: str | None) -> Origin:
+    return Origin(
+        id=f"plan_{uuid4().hex[:16]}", shop=core.session.config.base_url, now=core.now(), title=title
+    )
+
+
+__all__ = ["Plan", "build_plan", "build_plan_from_rows"]
