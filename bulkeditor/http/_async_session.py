@@ -22,7 +22,7 @@ from bulkeditor.http._limiter import Limiter
 from bulkeditor.http._state import Call, Credential, closed_error, dated, given_up, no_connection, same_pipe
 from bulkeditor.http._types import Exchange, Request, Response, Sleep
 from bulkeditor.http._wire import FAILURES, TooLargeError, Wire, failure, too_large
-from bulkeditor.http.auth import Auth, Token
+from bulkeditor.http.auth import Attempt, Auth, Token
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -63,6 +63,11 @@ class AsyncSession:
     def facts(self) -> ServerFacts:
         """What was learned about the server; shared with derived sessions."""
         return self._kernel.facts
+
+    @property
+    def token(self) -> Token | None:
+        """The credential in use; None before the first request that needed one."""
+        return self._kernel.credential.token
 
     def with_config(self, **changes: Any) -> Self:
         """A session with other settings over the same connections, limiter, token and facts.
@@ -303,7 +308,8 @@ class AsyncSession:
         if token is None or token is call.dead or auth.stale(token, self._clock.now()):
             token = await self._fresh(auth, call)
         call.token = token
-        return auth.sign(call.request, token)
+        attempt = Attempt(self._clock.now(), lambda: self._wire.url(call.request))
+        return auth.sign(call.request, token, attempt)
 
     async def _fresh(self, auth: Auth, call: Call) -> Token:
         """A token that is neither stale nor the one just refused; one task fetches it for all."""
@@ -329,7 +335,8 @@ class AsyncSession:
         credential = self._kernel.credential
         try:
             # Nobody's deadline: it is fetched for all, and each of them waits as long as its own allows.
-            token = dated(self._clock.now(), await self.run(auth.renew(credential.token), deadline=None))
+            now = self._clock.now()
+            token = dated(now, await self.run(auth.renew(credential.token, now), deadline=None))
             credential.token = token
         finally:
             credential.renewal = None

@@ -266,11 +266,7 @@ class Kernel:
         token = call.token or self.credential.token
         auth: object = self.config.auth
         own = auth.secrets() if isinstance(auth, Discreet) else ()
-        if token is None:
-            return own
-        return (
-            (*own, token.value) if token.refresh_token is None else (*own, token.value, token.refresh_token)
-        )
+        return own if token is None else (*own, *token.secrets())
 
     def _capture(self, call: Call, response: Response) -> None:
         captures = _captures.get()

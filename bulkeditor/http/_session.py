@@ -31,7 +31,7 @@ from bulkeditor.http._state import (
 )
 from bulkeditor.http._types import Exchange, Request, Response, Sleep
 from bulkeditor.http._wire import FAILURES, TooLargeError, Wire, failure, too_large
-from bulkeditor.http.auth import Auth, Token
+from bulkeditor.http.auth import Attempt, Auth, Token
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -74,6 +74,11 @@ class Session:
     def facts(self) -> ServerFacts:
         """What was learned about the server; shared with derived sessions."""
         return self._kernel.facts
+
+    @property
+    def token(self) -> Token | None:
+        """The credential in use; None before the first request that needed one."""
+        return self._kernel.credential.token
 
     def with_config(self, **changes: Any) -> Self:
         """A session with other settings over the same connections, limiter, token and facts.
@@ -283,7 +288,8 @@ class Session:
         if token is None or token is call.dead or auth.stale(token, self._clock.now()):
             token = self._fresh(auth, call)
         call.token = token
-        return auth.sign(call.request, token)
+        attempt = Attempt(self._clock.now(), lambda: self._wire.url(call.request))
+        return auth.sign(call.request, token, attempt)
 
     def _fresh(self, auth: Auth, call: Call) -> Token:
         """A token that is neither stale nor the one just refused; one thread fetches it for all."""
@@ -308,7 +314,8 @@ class Session:
     def _renew(self, auth: Auth, call: Call, token: Token | None, flight: Future[Token]) -> Token:
         credential = self._kernel.credential
         try:
-            fresh = dated(self._clock.now(), self.run(auth.renew(token), deadline=self._kernel.left(call)))
+            now = self._clock.now()
+            fresh = dated(now, self.run(auth.renew(token, now), deadline=self._kernel.left(call)))
         except BaseException as error:
             with credential.lock:
                 credential.flight = None

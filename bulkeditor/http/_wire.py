@@ -123,6 +123,15 @@ class Wire:
             extensions={"timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": timeout}},
         )
 
+    def url(self, request: Request) -> str:
+        """The absolute URL of a request, exactly as it is sent.
+
+        Raises:
+            ConfigurationError: It would carry credentials to another host.
+            InvalidInputError: The path is no URL path.
+        """
+        return str(self._url(request))
+
     def _url(self, request: Request) -> httpx.URL:
         target = request.path
         if request.params:

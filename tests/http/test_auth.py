@@ -19,8 +19,10 @@ from bulkeditor.errors import (
     UnexpectedResponseError,
 )
 from bulkeditor.http import APIKey, Auth, Bearer, OAuth2, Request, Response, RetryPolicy, SystemClock, Token
+from bulkeditor.http.auth import Attempt
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
+ATTEMPT = Attempt(NOW, lambda: "https://x.test/")
 
 
 class TokenServer:
@@ -329,11 +331,11 @@ def test_the_protocol_is_open_for_others(bench, reply, ask):
         def stale(self, token, now):
             return token is None
 
-        def renew(self, token):
+        def renew(self, token, now):
             response = yield Request(method="POST", path="/session", operation="login", authenticated=False)
             return Token(value=Secret(response.json()["id"]))
 
-        def sign(self, request, token):
+        def sign(self, request, token, attempt):
             return request.with_header("X-Session", token.value.reveal())
 
         def refused(self, response):
@@ -365,7 +367,7 @@ def test_tokens_are_stale_shortly_before_they_end():
 )
 def test_credentials_do_not_show(auth):
     token = Token(value=Secret("hunter2"), refresh_token=Secret("hunter2"))
-    signed = auth.sign(Request(method="GET", path="/", operation="x"), token)
+    signed = auth.sign(Request(method="GET", path="/", operation="x"), token, ATTEMPT)
     response = Response(status=200, headers={"set-cookie": "hunter2"}, content=b"hunter2", request=signed)
     for shown in (auth, token, signed, response):
         assert "hunter2" not in repr(shown)
@@ -374,6 +376,6 @@ def test_credentials_do_not_show(auth):
 
 def test_signing_replaces_a_header_of_any_case():
     request = Request(method="GET", path="/", operation="x", headers={"authorization": "old", "X-Other": "1"})
-    signed = Bearer("new").sign(request, Token(value=Secret("new")))
+    signed = Bearer("new").sign(request, Token(value=Secret("new")), ATTEMPT)
     assert signed.headers == {"X-Other": "1", "Authorization": "Bearer new"}
     assert request.headers["authorization"] == "old"

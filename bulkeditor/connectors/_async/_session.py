@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
@@ -29,6 +29,7 @@ from bulkeditor.connectors._types import (
 from bulkeditor.connectors._writing import Writer
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import AsyncSession, Exchange, Request, Response, Sleep
+from bulkeditor.http.auth import Leaving
 
 if TYPE_CHECKING:
     from bulkeditor.connectors._options import SessionOptions
@@ -51,6 +52,7 @@ class AsyncConnectorSession:
     def __init__(self, connector: Connector, **options: Unpack[SessionOptions]) -> None:
         self._connector, config = prepared(connector, options)
         self._http = AsyncSession(config)
+        self._closed = False
         self._reader: Reader | None = None
         self._writer: Writer | None = None
 
@@ -250,8 +252,19 @@ class AsyncConnectorSession:
             flow.close()
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Log out where the system wants that, and close the connections."""
+        await self._leave()
         await self._http.aclose()
+
+    async def _leave(self) -> None:
+        auth: object = self._http.config.auth
+        token = self._http.token
+        if self._closed or token is None or not isinstance(auth, Leaving):
+            return
+        self._closed = True
+        # The session ends in any case; a system that does not hear of it will find out by itself.
+        with suppress(BulkEditorError):
+            await self._http.run(auth.leave(token))
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Collection, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
@@ -30,6 +30,7 @@ from bulkeditor.connectors._types import (
 from bulkeditor.connectors._writing import Writer
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Session, Exchange, Request, Response, Sleep
+from bulkeditor.http.auth import Leaving
 
 if TYPE_CHECKING:
     from bulkeditor.connectors._options import SessionOptions
@@ -52,6 +53,7 @@ class ConnectorSession:
     def __init__(self, connector: Connector, **options: Unpack[SessionOptions]) -> None:
         self._connector, config = prepared(connector, options)
         self._http = Session(config)
+        self._closed = False
         self._reader: Reader | None = None
         self._writer: Writer | None = None
 
@@ -251,8 +253,19 @@ class ConnectorSession:
             flow.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Log out where the system wants that, and close the connections."""
+        self._leave()
         self._http.close()
+
+    def _leave(self) -> None:
+        auth: object = self._http.config.auth
+        token = self._http.token
+        if self._closed or token is None or not isinstance(auth, Leaving):
+            return
+        self._closed = True
+        # The session ends in any case; a system that does not hear of it will find out by itself.
+        with suppress(BulkEditorError):
+            self._http.run(auth.leave(token))
 
     def __enter__(self) -> Self:
         return self
