@@ -33,7 +33,15 @@ _DIGITS: Final = 38
 
 
 @attrs.frozen
-class _Column:
+class Column:
+    """A column of a frame.
+
+    Args:
+        name: Its name.
+        kind: What its cells are.
+        cells: They.
+    """
+
     name: str
     kind: Kind
     cells: list[Any]
@@ -49,12 +57,24 @@ def to_pandas(rows: Sequence[Model], model: type[Model]) -> pd.DataFrame:
     Raises:
         MissingExtraError: pandas is not installed.
     """
+    return pandas_of(_columns(rows, model))
+
+
+def pandas_of(columns: Sequence[Column]) -> pd.DataFrame:
+    """Columns as a pandas data frame.
+
+    Args:
+        columns: The columns.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
     try:
         import pandas as pd  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError("dataframe", feature="to_pandas()") from error
     series: dict[str, Any] = {}
-    for column in _columns(rows, model):
+    for column in columns:
         if column.kind == "time":
             series[column.name] = pd.to_datetime(pd.Series(column.cells, dtype="object"), utc=True)
         elif column.kind == "whole":
@@ -77,6 +97,18 @@ def to_polars(rows: Sequence[Model], model: type[Model]) -> pl.DataFrame:
     Raises:
         MissingExtraError: polars is not installed.
     """
+    return polars_of(_columns(rows, model))
+
+
+def polars_of(columns: Sequence[Column]) -> pl.DataFrame:
+    """Columns as a polars data frame.
+
+    Args:
+        columns: The columns.
+
+    Raises:
+        MissingExtraError: polars is not installed.
+    """
     try:
         import polars as pl  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -91,7 +123,7 @@ def to_polars(rows: Sequence[Model], model: type[Model]) -> pl.DataFrame:
         "texts": pl.List(pl.String),
     }
     series: list[pl.Series] = []
-    for column in _columns(rows, model):
+    for column in columns:
         scale = _scale(column)
         kind = (
             pl.String if scale is None else pl.Decimal(_DIGITS, scale) if scale >= 0 else kinds[column.kind]
@@ -110,6 +142,18 @@ def to_arrow(rows: Sequence[Model], model: type[Model]) -> pa.Table:
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
+    return arrow_of(_columns(rows, model))
+
+
+def arrow_of(columns: Sequence[Column]) -> pa.Table:
+    """Columns as an Arrow table.
+
+    Args:
+        columns: The columns.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -124,7 +168,7 @@ def to_arrow(rows: Sequence[Model], model: type[Model]) -> pa.Table:
         "texts": pa.list_(pa.string()),
     }
     arrays: dict[str, Any] = {}
-    for column in _columns(rows, model):
+    for column in columns:
         scale = _scale(column)
         kind = (
             pa.string()
@@ -137,20 +181,30 @@ def to_arrow(rows: Sequence[Model], model: type[Model]) -> pa.Table:
     return pa.table(arrays)
 
 
-def _columns(rows: Sequence[Model], model: type[Model]) -> list[_Column]:
+def _columns(rows: Sequence[Model], model: type[Model]) -> list[Column]:
     fields = attrs.fields(model)  # type: ignore[arg-type]  # models are attrs classes
     loaded: set[str] = set()
     for row in rows:
         loaded |= row.loaded
-    columns: list[_Column] = []
+    columns: list[Column] = []
     for field in fields:
         if rows and field.name not in loaded:
             continue
         values: list[Any] = [getattr(row, field.name, None) for row in rows]
         # A key's text must not wander into a frame that is printed and saved.
         if "Secret" not in str(field.type) and not any(isinstance(value, Secret) for value in values):
-            columns.append(_Column(field.name, _kind(str(field.type), values), values))
+            columns.append(Column(field.name, _kind(str(field.type), values), values))
     return columns
+
+
+def column(name: str, cells: list[Any]) -> Column:
+    """A column that is what its cells are.
+
+    Args:
+        name: Its name.
+        cells: Plain values; None where there is none.
+    """
+    return Column(name, _kind("str", cells), cells)
 
 
 def _kind(declared: str, values: Sequence[object]) -> Kind:
@@ -199,7 +253,7 @@ def _kind_of(value: object) -> Kind:  # noqa: PLR0911 - a table of types
     return "json"
 
 
-def _scale(column: _Column) -> int | None:
+def _scale(column: Column) -> int | None:
     """Decimal places of a money column; -1 for other columns, ``None`` when the digits do not fit."""
     if column.kind != "money":
         return -1
@@ -209,7 +263,7 @@ def _scale(column: _Column) -> int | None:
     return scale if before + scale <= _DIGITS else None
 
 
-def _flat(column: _Column, scale: int | None) -> list[Any]:
+def _flat(column: Column, scale: int | None) -> list[Any]:
     if column.kind == "json":
         return [None if value is None else encode(value).decode() for value in column.cells]
     if scale is None:
@@ -219,4 +273,4 @@ def _flat(column: _Column, scale: int | None) -> list[Any]:
     return column.cells
 
 
-__all__ = ["to_arrow", "to_pandas", "to_polars"]
+__all__ = ["Column", "arrow_of", "column", "pandas_of", "polars_of", "to_arrow", "to_pandas", "to_polars"]

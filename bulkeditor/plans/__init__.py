@@ -3,6 +3,7 @@
 from bulkeditor.plans import guards
 from bulkeditor.plans._backup import BackupReport
 from bulkeditor.plans._compare_at import compare_at
+from bulkeditor.plans._diff import PlanDiff
 from bulkeditor.plans._document import Counts, PlanDocument
 from bulkeditor.plans._draft import Draft
 from bulkeditor.plans._guard import Guard, Violation
@@ -22,6 +23,7 @@ __all__ = [
     "Counts",
     "Draft",
     "Guard",
+    "PlanDiff",
     "PlanDocument",
     "PlanRow",
     "Rule",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from bulkeditor.errors import FieldError, GuardError, PlanError
+from bulkeditor.plans._cells import safe
 from bulkeditor.plans._guard import Violation
 from bulkeditor.plans._rows import PlanRow, SkippedRow
+from bulkeditor.plans._table import Column, Table, Tabular
+
+if TYPE_CHECKING:
+    from bulkeditor.plans._diff import PlanDiff
 
 _SHOWN: Final = 10
+_FEW: Final = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -43,8 +49,8 @@ class Counts:
         return self.planned + self.unchanged + self.skipped
 
 
-@attrs.frozen(kw_only=True, repr=False)
-class PlanDocument:
+@attrs.frozen(kw_only=True, repr=False, str=False)
+class PlanDocument(Tabular):
     """A plan, without a shop to apply it to.
 
     Args:
@@ -84,6 +90,61 @@ class PlanDocument:
     def problems(self) -> tuple[PlanRow, ...]:
         """Rows that the server is expected to refuse."""
         return tuple(row for row in self.rows if row.problem is not None)
+
+    def table(self) -> Table:
+        """Every row, with every column."""
+        rows = self.rows
+        return Table(
+            (
+                Column(name="product", cells=[row.product for row in rows], kind="code", rank=8),
+                Column(name="sku", cells=[row.sku for row in rows], kind="code"),
+                Column(name="title", cells=[row.title for row in rows], rank=6),
+                Column(name="field", cells=[row.field for row in rows]),
+                Column(name="before", cells=[row.before for row in rows], kind="value"),
+                Column(name="after", cells=[row.after for row in rows], kind="value"),
+                Column(name="reason", cells=[row.reason for row in rows], rank=5),
+                Column(name="problem", cells=[_message(row) for row in rows], rank=4),
+            )
+        )
+
+    def summary(self) -> Sequence[str]:
+        """What stands above the rows, line by line."""
+        fields = ", ".join(f"{count:,} {field}" for field, count in self.by_field.items())
+        counts = self.counts
+        parts = [
+            f"{counts.planned:,} planned",
+            f"{counts.unchanged:,} unchanged",
+            f"{counts.skipped:,} skipped",
+        ]
+        lines = [
+            f"{self.title or 'Plan'}: {len(self.rows):,} rows" + (f" ({fields})" if fields else ""),
+            f"products: {counts.read:,} read = {' + '.join(parts)}",
+        ]
+        lines += [f"filter: {self.filter}"] if self.filter else []
+        return [safe(line) for line in (*lines, *(f"update: {update}" for update in self.updates))]
+
+    def remarks(self) -> Sequence[str]:
+        """What stands below the rows, line by line."""
+        lines = [
+            *_first("expected to be refused", [f"{name_of(row)}: {_message(row)}" for row in self.problems]),
+            *_first("skipped", [f"{row.sku or row.product or '?'}: {row.reason}" for row in self.skipped]),
+            *_first("against the guards", list(map(str, self.violations))),
+        ]
+        if self.counts.moved:
+            lines.append(f"came twice, because the listing changed while it was read: {self.counts.moved:,}")
+        if self.counts.missing:
+            lines.append(f"counted by the server and on no page: {self.counts.missing:,}")
+        return [safe(line) for line in lines]
+
+    def diff(self, other: PlanDocument) -> PlanDiff:
+        """What is different in another plan.
+
+        Args:
+            other: The other plan, such as one of today.
+        """
+        from bulkeditor.plans._diff import compare  # noqa: PLC0415 - it stands above this module
+
+        return compare(self, other)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the plan to a file: JSON with a checksum, exact amounts; whole or not at all.
@@ -154,6 +215,22 @@ class PlanDocument:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}: {len(self.rows)} rows, {self.counts.planned} products>"
+
+
+def name_of(row: PlanRow) -> str:
+    """A row in a few words: its product and its field."""
+    return f"{row.sku or row.product}.{row.field}"
+
+
+def _message(row: PlanRow) -> str | None:
+    return None if row.problem is None else row.problem.message
+
+
+def _first(what: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    more = [f"  … and {len(lines) - _FEW:,} more"] if len(lines) > _FEW else []
+    return [f"{len(lines):,} {what}:", *(f"  {line}" for line in lines[:_FEW]), *more]
 
 
 __all__ = ["Counts", "PlanDocument"]

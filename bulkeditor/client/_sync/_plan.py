@@ -25,7 +25,7 @@ from bulkeditor.plans._wanted import WantedRows
 from bulkeditor.plans._watch import RunProgress
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, str=False)
 class Plan(PlanDocument):
     """A plan that can be applied to its shop."""
 
