@@ -166,7 +166,7 @@ class InboxStore(Protocol):
         *,
         claim_next: float | None = None,
     ) -> Claim | None:
-        """Note in one transaction that an event is handled, with the last handler's effect; claim another.
+        """Note in one transaction that an event is handled, with the last handler's effect, and go on.
 
         Args:
             claim: Under which it was handled.

@@ -60,6 +60,7 @@ CREATE TABLE bulkeditor_inbox_handled (
 ) STRICT, WITHOUT ROWID;
 """,
 )
+_PAUSE: Final = 0.01
 _NOW: Final = re.compile(r"\{now\}")
 
 
@@ -135,13 +136,26 @@ class SQLiteInbox(SQLInbox):
             self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            self._use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             self._migrate(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        # Where several open a new file at once, SQLite does not wait here, whatever the timeout is.
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
