@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, Protocol, TypeAlias
 
-from bulkeditor.webhooks._receipt import Receipt
+from bulkeditor.webhooks._receipt import Receipt, is_at
 from bulkeditor.webhooks._verify import Headers
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -82,7 +82,7 @@ class ASGIApp:
                 return
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
-        if self._receiver.path not in (None, _path(scope)):
+        if not is_at(self._receiver.path, _path(scope)):
             await _answer(send, 404, b"", [])
             return
         if scope["method"] != "POST":

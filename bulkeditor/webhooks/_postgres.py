@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from bulkeditor.errors import ConfigurationError, MissingExtraError
+from bulkeditor.errors import ConfigurationError, MissingExtraError, StoreError
 from bulkeditor.webhooks._inbox import Effect
 from bulkeditor.webhooks._sql import MICROSECONDS, SQLInbox, Transaction, require_known
 
@@ -97,13 +97,26 @@ class PostgresInbox(SQLInbox):
 
     @contextmanager
     def transaction(self) -> Generator[Transaction]:
-        """All or nothing, committed when it ends."""
-        connection = self._take()
+        """All or nothing, committed when it ends.
+
+        Raises:
+            StoreError: The database cannot be used.
+        """
+        import psycopg  # noqa: PLC0415 - an extra
+
+        transaction: _Transaction | None = None
         try:
-            with connection.transaction():
-                yield _Transaction(connection, self._clock)
-        finally:
-            self._give_back(connection)
+            connection = self._take()
+            try:
+                with connection.transaction():
+                    transaction = _Transaction(connection, self._clock)
+                    yield transaction
+            finally:
+                self._give_back(connection)
+        except psycopg.Error as error:
+            if transaction is not None and error is transaction.failed:
+                raise
+            raise StoreError(f"The inbox in Postgres cannot be used: {error}.") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -179,7 +192,7 @@ class _Transaction(Transaction):
     def change(self, sql: str, values: Mapping[str, object]) -> int:
         return self._execute(sql, values).rowcount
 
-    def apply(self, effect: Effect) -> None:
+    def _apply(self, effect: Effect) -> None:
         # The effect and the note that it is done are one commit. psycopg refuses commit(); a COMMIT sent as
         # text shows in the transaction's number.
         before = self._number()

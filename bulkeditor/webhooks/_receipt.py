@@ -6,7 +6,6 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from bulkeditor.errors import BulkEditorError
 from bulkeditor.webhooks._events import Event
 
 Reception: TypeAlias = Literal["accepted", "duplicate", "unverified", "malformed", "too_large", "unavailable"]
@@ -34,7 +33,7 @@ class Receipt:
 
     outcome: Reception
     event: Event | None = None
-    error: BulkEditorError | None = None
+    error: Exception | None = None
 
     @property
     def status(self) -> int:
@@ -52,4 +51,14 @@ class Receipt:
         return f'{{"status":"{self.outcome}"}}'
 
 
-__all__ = ["Receipt", "Reception"]
+def is_at(wanted: str | None, path: str) -> bool:
+    """Whether a request is for the receiver; a slash at the end makes no difference.
+
+    Args:
+        wanted: The receiver's path; None = any.
+        path: The request's.
+    """
+    return wanted is None or path.rstrip("/") == wanted.rstrip("/")
+
+
+__all__ = ["Receipt", "Reception", "is_at"]

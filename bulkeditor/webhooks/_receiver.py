@@ -209,10 +209,10 @@ class Receiver:
         facts = {"event_id": event.id, "event": event.name}
         try:
             new = self._store.add(_arrival(event))
-        except Exception:  # noqa: BLE001 - see below
-            # Whatever the database says: the sender is told to come again, and nothing is lost.
+        except Exception as error:  # noqa: BLE001 - see below
+            # Whatever a store says: the sender is told to come again, and nothing is lost.
             _LOG.exception("A webhook could not be stored.", extra=facts)
-            return Receipt(outcome="unavailable", event=event)
+            return Receipt(outcome="unavailable", event=event, error=error)
         if not new:
             return Receipt(outcome="duplicate", event=event)
         _LOG.debug("Webhook event %s (%s) was stored.", event.id, event.name, extra=facts)

@@ -111,9 +111,19 @@ class Transaction(ABC):
     def change(self, sql: str, values: Mapping[str, object]) -> int:
         """Run one statement, and tell how many rows it touched."""
 
-    @abstractmethod
+    failed: BaseException | None = None
+    """What a handler's effect raised: its own error, not the store's."""
+
     def apply(self, effect: Effect) -> None:
         """Run a handler's effect with the connection itself; it cannot end the transaction."""
+        try:
+            self._apply(effect)
+        except BaseException as error:
+            self.failed = error
+            raise
+
+    @abstractmethod
+    def _apply(self, effect: Effect) -> None: ...
 
 
 class SQLInbox(ABC):

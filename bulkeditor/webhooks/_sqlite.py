@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bulkeditor.errors import ConfigurationError
+from bulkeditor.errors import ConfigurationError, StoreError
 from bulkeditor.webhooks._inbox import Effect
 from bulkeditor.webhooks._sql import MICROSECONDS, SQLInbox, Transaction, require_known
 
@@ -96,19 +96,29 @@ class SQLiteInbox(SQLInbox):
 
     @contextmanager
     def transaction(self) -> Generator[Transaction]:
-        """All or nothing, and on the disk when it ends."""
+        """All or nothing, and on the disk when it ends.
+
+        Raises:
+            StoreError: The file cannot be used.
+        """
         if not self._turn.acquire(timeout=self._timeout):
-            raise sqlite3.OperationalError("the inbox is locked by another thread")
+            raise StoreError(f"The inbox {self._path} is held by another thread.", hint="Try again.")
+        transaction: _Transaction | None = None
         try:
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
+            transaction = _Transaction(connection, self._clock)
             try:
-                yield _Transaction(connection, self._clock)
+                yield transaction
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+        except sqlite3.Error as error:
+            if transaction is not None and error is transaction.failed:
+                raise
+            raise StoreError(f"The inbox {self._path} cannot be used: {error}.") from error
         finally:
             self._turn.release()
 
@@ -188,7 +198,7 @@ class _Transaction(Transaction):
     def change(self, sql: str, values: Mapping[str, object]) -> int:
         return self._execute(sql, values).rowcount
 
-    def apply(self, effect: Effect) -> None:
+    def _apply(self, effect: Effect) -> None:
         # The effect and the note that it is done are one commit, so nothing within may commit.
         self._connection.set_authorizer(_keep_transaction)
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
-from bulkeditor.webhooks._receipt import Receipt
+from bulkeditor.webhooks._receipt import Receipt, is_at
 from bulkeditor.webhooks._verify import Headers
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class WSGIApp:
             environ: The request.
             start_response: Takes the answer's head.
         """
-        if self._receiver.path not in (None, environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")):
+        if not is_at(self._receiver.path, environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")):
             return _answer(start_response, 404, b"", [])
         if environ["REQUEST_METHOD"] != "POST":
             return _answer(start_response, 405, b"", [("Allow", "POST")])
