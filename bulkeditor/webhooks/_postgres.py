@@ -48,6 +48,7 @@ CREATE TABLE bulkeditor_inbox_lanes (
   lane TEXT PRIMARY KEY,
   due_at BIGINT,
   fence BIGINT NOT NULL DEFAULT 0,
+  begun BIGINT,
   version BIGINT,
   rank INTEGER,
   touched_at BIGINT NOT NULL

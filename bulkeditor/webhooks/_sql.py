@@ -38,16 +38,18 @@ UPDATE bulkeditor_inbox_lanes SET fence = fence + 1, due_at = {now} + :lease
 WHERE lane = (
   SELECT lane FROM bulkeditor_inbox_lanes WHERE due_at <= {now} ORDER BY due_at LIMIT 1 {skip_locked}
 )
-RETURNING lane, fence, version, rank
+RETURNING lane, fence, version, rank, begun
 """
+# What was begun comes first: its effects may be there already, and an older event must not follow them.
 _TAKE_EVENT: Final = """
 UPDATE bulkeditor_inbox_events SET attempts = attempts + 1
-WHERE seq = (
+WHERE seq = coalesce(:begun, (
   SELECT seq FROM bulkeditor_inbox_events WHERE lane = :lane AND status = 'pending'
   ORDER BY version, rank, seq LIMIT 1
-)
-RETURNING id, body, signed_by, attempts, failures, error, version, rank, forced
+))
+RETURNING id, body, signed_by, attempts, failures, error, version, rank, forced, seq
 """
+_BEGIN: Final = "UPDATE bulkeditor_inbox_lanes SET begun = :begun WHERE lane = :lane"
 _HOLD: Final = (
     "UPDATE bulkeditor_inbox_lanes SET due_at = {now} + :wait WHERE lane = :lane AND fence = :fence"
 )
@@ -65,7 +67,7 @@ UPDATE bulkeditor_inbox_events SET status = :status, error = :error, finished_at
 WHERE id = :id
 """
 _FREE: Final = """
-UPDATE bulkeditor_inbox_lanes SET touched_at = {now}, due_at = CASE WHEN EXISTS (
+UPDATE bulkeditor_inbox_lanes SET touched_at = {now}, begun = NULL, due_at = CASE WHEN EXISTS (
   SELECT 1 FROM bulkeditor_inbox_events WHERE lane = :lane AND status = 'pending') THEN {now} END
 WHERE lane = :lane
 """
@@ -219,6 +221,9 @@ class SQLInbox(ABC):
         """Give an event up."""
         with self.transaction() as transaction:
             _hold(transaction, claim, 0)
+            if self._handled(transaction, claim.id):
+                # Some of its handlers are done with it, so older events come too late for them.
+                transaction.change(_ADVANCE, {"lane": claim.lane, "id": claim.id})
             self._end(transaction, claim, "dead", _printable(error))
 
     def next_due(self) -> float | None:
@@ -279,8 +284,9 @@ class SQLInbox(ABC):
 
     def _claim(self, transaction: Transaction, lease: float) -> Claim | None:
         take_lane = _TAKE_LANE.replace("{skip_locked}", self.skip_locked)
-        for lane, fence, version, rank in transaction.run(take_lane, {"lease": _whole(lease)}):
-            for row in transaction.run(_TAKE_EVENT, {"lane": lane}):
+        for lane, fence, version, rank, begun in transaction.run(take_lane, {"lease": _whole(lease)}):
+            for row in transaction.run(_TAKE_EVENT, {"lane": lane, "begun": begun}):
+                transaction.change(_BEGIN, {"lane": lane, "begun": row[9]})
                 stale = version is not None and (row[6], row[7]) < (version, rank) and not row[8]
                 return _claim(row, lane, fence, self._handled(transaction, row[0]), stale=stale)
             # Its events went away beside us (somebody deleted rows): nothing waits here.

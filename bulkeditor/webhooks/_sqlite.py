@@ -48,6 +48,7 @@ CREATE TABLE bulkeditor_inbox_lanes (
   lane TEXT PRIMARY KEY,
   due_at INTEGER,
   fence INTEGER NOT NULL DEFAULT 0,
+  begun INTEGER,
   version INTEGER,
   rank INTEGER,
   touched_at INTEGER NOT NULL

@@ -115,6 +115,31 @@ def test_an_effect_that_fails_leaves_nothing_behind(inbox):
     inbox.finish(claim, "done", lambda connection: connection.execute("CREATE TABLE effects (n INTEGER)"))
 
 
+def test_what_was_begun_is_brought_to_its_end_first(inbox, clock):
+    """Its effects may be there although its worker died: an older event must not come after them."""
+    for event_id, at in (("1", 1), ("3", 3)):
+        inbox.add(arrival(event_id, at=at))
+    inbox.finish(inbox.claim(LEASE), "done")
+    assert inbox.claim(LEASE).id == "3"
+    clock.advance(LEASE)
+    inbox.add(arrival("2", at=2))
+    taken = inbox.claim(LEASE)
+    assert (taken.id, taken.attempts) == ("3", 2)
+    older = inbox.finish(taken, "done", claim_next=LEASE)
+    assert (older.id, older.stale) == ("2", True)
+
+
+@pytest.mark.parametrize("partly", [True, False])
+def test_a_dead_letter_makes_older_events_stale_if_one_of_its_handlers_was_done(inbox, partly):
+    inbox.add(arrival("3", at=3))
+    claim = inbox.claim(LEASE)
+    if partly:
+        inbox.record(claim, "one of two")
+    inbox.bury(claim, "the other failed")
+    inbox.add(arrival("2", at=2))
+    assert inbox.claim(LEASE).stale is partly
+
+
 # ---- races: several openings of one inbox play several processes ----
 
 
@@ -218,7 +243,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.clock = Clock()
         self.inbox = self.open(self.clock.seconds)
         self.events = {}  # id → {lane, order, status, failures, forced, handled}
-        self.lanes = {}  # lane → {due, fence, newest}
+        self.lanes = {}  # lane → {due, fence, newest, begun}
 
     def open(self, clock):
         return SQLiteInbox(":memory:", clock=clock)
@@ -227,7 +252,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.inbox.close()
 
     def wake(self, lane):
-        state = self.lanes.setdefault(lane, {"due": None, "fence": 0, "newest": None})
+        state = self.lanes.setdefault(lane, {"due": None, "fence": 0, "newest": None, "begun": None})
         if state["due"] is None:
             state["due"] = self.clock.now
 
@@ -238,7 +263,12 @@ class InboxMachine(RuleBasedStateMachine):
             if event["lane"] == lane and event["status"] == "pending"
         )
 
+    def advance(self, lane, event):
+        state = self.lanes[lane]
+        state["newest"] = max(filter(None, (state["newest"], event["order"][:2])))
+
     def free(self, lane):
+        self.lanes[lane]["begun"] = None
         self.lanes[lane]["due"] = self.clock.now if self.waiting(lane) else None
 
     @rule(
@@ -270,21 +300,13 @@ class InboxMachine(RuleBasedStateMachine):
         state = self.lanes[claim.lane]
         state["fence"] += 1
         state["due"] = self.clock.now + timedelta(seconds=LEASE)
-        order, name = self.waiting(claim.lane)[0]
-        event = self.events[name]
+        name = state["begun"] or self.waiting(claim.lane)[0][1]
+        state["begun"], event = name, self.events[name]
         assert (claim.id, claim.fence, claim.failures) == (name, state["fence"], event["failures"])
-        older = state["newest"] is not None and order[:2] < state["newest"]
+        older = state["newest"] is not None and event["order"][:2] < state["newest"]
         assert claim.stale is (older and not event["forced"])
         assert claim.handled == event["handled"]
         return claim
-
-    def ours(self, claim, call):
-        """Whether the claim still counts; if not, the call is refused."""
-        if self.lanes[claim.lane]["fence"] == claim.fence and not getattr(claim, "over", False):
-            return True
-        with pytest.raises(LeaseLostError):
-            call()
-        return False
 
     def lost(self, claim):
         return self.lanes[claim.lane]["fence"] != claim.fence
@@ -298,10 +320,10 @@ class InboxMachine(RuleBasedStateMachine):
                 self.inbox.finish(claim, status, claim_next=lease)
             return multiple()
         following = self.inbox.finish(claim, status, claim_next=lease)
-        event, state = self.events[claim.id], self.lanes[claim.lane]
+        event = self.events[claim.id]
         event |= {"status": status, "forced": False, "handled": set()}
         if status == "done":
-            state["newest"] = max(filter(None, (state["newest"], event["order"][:2])))
+            self.advance(claim.lane, event)
         self.free(claim.lane)
         if not go_on:
             assert following is None
@@ -326,8 +348,10 @@ class InboxMachine(RuleBasedStateMachine):
                 self.inbox.bury(claim, "error")
             return
         self.inbox.bury(claim, "error")
-        self.events[claim.id] |= {"status": "dead", "forced": False}
-        self.events[claim.id]["failures"] += 1
+        event = self.events[claim.id]
+        event |= {"status": "dead", "forced": False, "failures": event["failures"] + 1}
+        if event["handled"]:
+            self.advance(claim.lane, event)
         self.free(claim.lane)
 
     @rule(claim=claims, handler=st.sampled_from("mn"))

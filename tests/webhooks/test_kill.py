@@ -94,7 +94,7 @@ class Load:
             self.sent[event.id] = (event.entity, version)
             made += [(number, body, msg_id)] * (2 if self._rnd.random() < 0.1 else 1)
         # Each comes up to so many places too early or too late, and so does its double.
-        return sorted(made, key=lambda one: one[0] + self._rnd.uniform(0, 6 * ENTITIES))
+        return sorted(made, key=lambda one: one[0] + self._rnd.uniform(0, 2 * ENTITIES))
 
     def run(self):
         threads = [threading.Thread(target=self._send_all, args=(number,)) for number in range(SENDERS)]
