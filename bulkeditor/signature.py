@@ -16,9 +16,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NoReturn, TypeAlias
 
 import attrs
 
@@ -33,6 +33,7 @@ TOLERANCE_SECONDS: Final = 300
 
 # A header far longer than any genuine one is refused before time is spent on it.
 _MAX_SIGNATURE: Final = 4096
+_HEX_DIGITS: Final = 64
 _MAX_ID: Final = 255
 _MAX_TIMESTAMP_DIGITS: Final = 12
 _STANDARD_PREFIX: Final = "whsec_"
@@ -67,6 +68,9 @@ class SigningSecret:
     not_after: datetime | None = attrs.field(default=None, validator=_aware, kw_only=True)
     id: str = attrs.field(default="", kw_only=True)
 
+
+_ONE_SECRET: Final = (str, bytes, Secret, SigningSecret)
+_TEXT: Final = (str, bytes)
 
 Secrets: TypeAlias = SecretText | SigningSecret | Sequence[SecretText | SigningSecret]
 """One secret, or several while they are being rotated."""
@@ -110,12 +114,10 @@ def verify(
     """
     content = _require_bytes(body)
     given = _hex_signature(signature)
-    expected = [
-        (name, hmac.digest(key, content, "sha256"))
-        for name, secret in _in_force(secrets, now)
-        if (key := _utf8_key(secret))
-    ]
-    return _require_match([given], expected)
+    keys = [(name, key) for name, secret in _in_force(secrets, now) if (key := _utf8_key(secret))]
+    # Every key is tried and compared in constant time: neither duration nor text tells which was near.
+    matches = [name for name, key in keys if hmac.compare_digest(hmac.digest(key, content, "sha256"), given)]
+    return matches[0] if matches else _refuse(keys)
 
 
 def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) -> str:
@@ -140,7 +142,8 @@ def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) 
             "The webhook secret is empty or is not base64 after 'whsec_'.",
             hint="Use a secret of at least 24 random bytes.",
         )
-    return f"v1,{_standard_digest(keys[0], msg_id, str(timestamp), _require_bytes(body)).decode()}"
+    signed = f"{msg_id}.{timestamp}.".encode() + _require_bytes(body)
+    return f"v1,{_standard_digest(keys[0], signed).decode()}"
 
 
 def verify_standard(
@@ -176,16 +179,15 @@ def verify_standard(
     content = _require_bytes(body)
     if msg_id is None or not is_message_id(msg_id):
         raise WebhookVerificationError("The header webhook-id is missing or malformed.")
-    seconds = _fresh(timestamp, now, tolerance)
+    stamp = _fresh(timestamp, now, tolerance)
     parts = (part.partition(b",") for part in _signature_text(signature).split(b" "))
     # As text: several texts decode to one digest, and a signature that was changed is not genuine.
     given = [digest for version, _, digest in parts if version == b"v1"]
-    expected = [
-        (name, _standard_digest(key, msg_id, str(seconds), content))
-        for name, secret in _in_force(secrets, now)
-        for key in _standard_keys(secret)
-    ]
-    return _require_match(given, expected)
+    keys = [(name, key) for name, secret in _in_force(secrets, now) for key in _standard_keys(secret)]
+    signed = b"%b.%b.%b" % (msg_id.encode(), stamp.encode(), content)
+    expected = [(name, _standard_digest(key, signed)) for name, key in keys]
+    matches = [name for one in given for name, other in expected if hmac.compare_digest(other, one)]
+    return matches[0] if matches else _refuse(keys)
 
 
 def is_message_id(text: object) -> bool:
@@ -209,28 +211,28 @@ def _require_bytes(body: bytes) -> bytes:
     return body
 
 
-def _in_force(secrets: Secrets | None, now: datetime | None) -> Iterator[tuple[str, SecretText]]:
+def _in_force(secrets: Secrets | None, now: datetime | None) -> list[tuple[str, SecretText]]:
     """The secrets that may be used now, each with what it is called."""
-    for place, given in enumerate(_several(secrets)):
-        if not isinstance(given, SigningSecret):
-            yield str(place), given
-        elif given.not_after is None or (now or datetime.now(UTC)) <= given.not_after:
-            yield given.id or str(place), given.secret
-
-
-def _several(secrets: Secrets | None) -> Iterable[SecretText | SigningSecret]:
     # A lone string is one secret; iterating over it would accept each of its letters as a key.
-    if isinstance(secrets, str | bytes | Secret | SigningSecret):
-        return (secrets,)
-    # What a missing environment variable gives: no secret, so nothing is genuine.
-    given = cast("Iterable[SecretText | SigningSecret | None]", secrets or ())
-    return [secret for secret in given if secret is not None]
+    if isinstance(secrets, _ONE_SECRET):
+        secrets = (secrets,)
+    usable: list[tuple[str, SecretText]] = []
+    for place, given in enumerate(secrets or ()):
+        secret: SecretText
+        if isinstance(given, SigningSecret):
+            name, secret, end = given.id or str(place), given.secret, given.not_after
+        else:
+            name, secret, end = str(place), given, None
+        # None, or an empty text, is what a missing environment variable gives; anybody could sign with it.
+        if secret and (end is None or (now or datetime.now(UTC)) <= end):
+            usable.append((name, secret))
+    return usable
 
 
 def _utf8_key(secret: SecretText) -> bytes:
-    if isinstance(secret, bytes):
-        return secret
-    return _text_of(secret).encode()
+    if isinstance(secret, str):
+        return secret.encode()
+    return secret if isinstance(secret, bytes) else secret.reveal().encode()
 
 
 def _text_of(secret: str | Secret) -> str:
@@ -267,21 +269,26 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _signature_text(signature: str | bytes | None) -> bytes:
-    if signature is None or not signature:
+    """The header's value, as bytes: compare_digest refuses text outside ASCII with a TypeError."""
+    if not signature:
         raise WebhookVerificationError("The signature header is missing or empty.")
-    if not isinstance(signature, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
+    if not isinstance(signature, _TEXT):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
         raise WebhookVerificationError(f"The signature header is not text but {type(signature).__name__}.")
     if len(signature) > _MAX_SIGNATURE:
         raise WebhookVerificationError(f"The signature header is longer than {_MAX_SIGNATURE} characters.")
     try:
-        # compare_digest refuses non-ASCII text with a TypeError; bytes compare whatever they hold.
-        return (signature.encode("ascii") if isinstance(signature, str) else signature).strip()
+        return (signature if isinstance(signature, bytes) else signature.encode("ascii")).strip()
     except UnicodeEncodeError as error:
         raise WebhookVerificationError("The signature header holds characters outside ASCII.") from error
 
 
 def _hex_signature(signature: str | bytes | None) -> bytes:
     """The digest that the documented header states."""
+    try:
+        if signature is not None and len(signature) == _HEX_DIGITS:
+            return binascii.unhexlify(signature)
+    except (TypeError, ValueError):
+        pass  # no hex digits; below it is told what they are
     text = _signature_text(signature)
     digits = text[7:] if text[:7].lower() == b"sha256=" else text
     try:
@@ -290,7 +297,7 @@ def _hex_signature(signature: str | bytes | None) -> bytes:
         raise WebhookVerificationError("The signature header is not made of hex digits.") from error
 
 
-def _fresh(timestamp: str | None, now: datetime, tolerance: float) -> int:
+def _fresh(timestamp: str | None, now: datetime, tolerance: float) -> str:
     if now.tzinfo is None:
         raise InvalidInputError(
             "now has no time zone, so a timestamp cannot be compared with it.", hint="Pass datetime.now(UTC)."
@@ -303,30 +310,25 @@ def _fresh(timestamp: str | None, now: datetime, tolerance: float) -> int:
         raise WebhookVerificationError(
             "The header webhook-timestamp is missing or is not a Unix time in seconds."
         )
-    seconds = int(timestamp)
-    if abs(now.timestamp() - seconds) > tolerance:
+    if abs(now.timestamp() - int(timestamp)) > tolerance:
         raise WebhookVerificationError(
             f"The webhook's timestamp lies more than {tolerance:g} seconds from the present.",
             hint="Check this machine's clock; if it is right, the delivery is a replay and must be ignored.",
         )
-    return seconds
+    return timestamp
 
 
-def _standard_digest(key: bytes, msg_id: str, timestamp: str, body: bytes) -> bytes:
-    return base64.b64encode(hmac.digest(key, f"{msg_id}.{timestamp}.".encode() + body, "sha256"))
+def _standard_digest(key: bytes, signed: bytes) -> bytes:
+    return binascii.b2a_base64(hmac.digest(key, signed, "sha256"), newline=False)
 
 
-def _require_match(given: Sequence[bytes], expected: Sequence[tuple[str, bytes]]) -> str:
-    if not expected:
-        raise WebhookVerificationError(
-            "No webhook secret is configured, or none is in force any more, so nothing can be verified.",
-            hint="Pass the secret that the webhook was created with.",
-        )
-    # Every pair is compared, each in constant time: neither duration nor text tells which secret was near.
-    matches = [name for one in given for name, other in expected if hmac.compare_digest(one, other)]
-    if not matches:
+def _refuse(keys: Sequence[object]) -> NoReturn:
+    if keys:
         raise WebhookVerificationError("The signature was made with none of the configured secrets.")
-    return matches[0]
+    raise WebhookVerificationError(
+        "No webhook secret is configured, or none is in force any more, so nothing can be verified.",
+        hint="Pass the secret that the webhook was created with.",
+    )
 
 
 __all__ = [

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bulkeditor import signature as _signature
 from bulkeditor.errors import InvalidInputError
-from bulkeditor.signature import Secrets
+from bulkeditor.signature import Secrets, verify
 from bulkeditor.webhooks._decode import MAX_AGE, MAX_AHEAD, decode_event, require_timely
 from bulkeditor.webhooks._events import Event
 from bulkeditor.webhooks._verify import Headers, verify_request
 
-
-def verify_signature(body: bytes, signature: str | bytes | None, secret: Secrets | None) -> str:
-    """Check that a webhook comes from the product and was not altered.
-
-    Args:
-        body: The raw bytes of the request.
-        signature: The value of ``X-Webhook-Signature``, as it came; ``None`` where the header is missing.
-        secret: The webhook's secret, or several while one is being rotated.
-
-    Returns:
-        Which secret matched: its ``id``, or its place in the list (``"0"`` is the first).
-
-    Raises:
-        WebhookVerificationError: It is not genuine.
-        TypeError: ``body`` is text or parsed data, which can't be verified.
-    """
-    return _signature.verify(body, signature, secret)
+verify_signature = verify
+"""Check ``X-Webhook-Signature`` alone; see :func:`bulkeditor.signature.verify`."""
 
 
 def unwrap(
