@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bulkeditor.connectors._async import AsyncConnectorSession
     from bulkeditor.connectors._bookmark import Bookmark
     from bulkeditor.connectors._classify import Problem
+    from bulkeditor.connectors._config import from_config
     from bulkeditor.connectors._convert import (
         Boolean,
         Converter,
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
     )
     from bulkeditor.connectors._declare import Capabilities, Limits
     from bulkeditor.connectors._fields import Field, field, lookup
+    from bulkeditor.connectors._history import ConfigVersion, History
     from bulkeditor.connectors._layout import Layout
     from bulkeditor.connectors._ledger import ReadLedger, WriteLedger
+    from bulkeditor.connectors._locations import LocationRule, MultiLocation, SyncRules
     from bulkeditor.connectors._options import SessionOptions
+    from bulkeditor.connectors._registry import available
     from bulkeditor.connectors._settings import MissingSettingsError, secret, setting
+    from bulkeditor.connectors._shape import Drift, Shape
     from bulkeditor.connectors._sync import ConnectorSession
     from bulkeditor.connectors._types import (
         Batch,
@@ -54,13 +59,18 @@ _HOMES = {
     "_async": ("AsyncConnectorSession",),
     "_bookmark": ("Bookmark",),
     "_classify": ("Problem",),
+    "_config": ("from_config",),
     "_convert": ("Boolean", "Converter", "DateTime", "Money", "Number", "Quantity", "Raw", "Tags", "Text"),
     "_declare": ("Capabilities", "Limits"),
     "_fields": ("Field", "field", "lookup"),
+    "_history": ("ConfigVersion", "History"),
     "_layout": ("Layout",),
     "_ledger": ("ReadLedger", "WriteLedger"),
+    "_locations": ("LocationRule", "MultiLocation", "SyncRules"),
     "_options": ("SessionOptions",),
+    "_registry": ("available",),
     "_settings": ("MissingSettingsError", "secret", "setting"),
+    "_shape": ("Drift", "Shape"),
     "_sync": ("ConnectorSession",),
     "_types": (
         "Batch",
@@ -111,17 +121,22 @@ __all__ = [
     "Capabilities",
     "Change",
     "CheckRow",
+    "ConfigVersion",
     "Connector",
     "ConnectorSession",
     "Converter",
     "CursorValue",
     "DateTime",
     "DeadLetter",
+    "Drift",
     "Field",
+    "History",
     "Layout",
     "Limits",
+    "LocationRule",
     "MissingSettingsError",
     "Money",
+    "MultiLocation",
     "Number",
     "Outcome",
     "Outcomes",
@@ -138,13 +153,17 @@ __all__ = [
     "Record",
     "Records",
     "SessionOptions",
+    "Shape",
     "StockLevel",
+    "SyncRules",
     "Tags",
     "Text",
     "Verdict",
     "WriteLedger",
     "Writing",
+    "available",
     "field",
+    "from_config",
     "lookup",
     "paging",
     "secret",

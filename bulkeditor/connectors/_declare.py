@@ -22,6 +22,23 @@ NO_ACTIONS: Final[Mapping[int | str, Action]] = MappingProxyType({})
 NO_TIME: Final = timedelta()
 
 
+DIRECTIONS: Final = ("bidirectional", "inbound", "outbound")
+FREQUENCIES: Final[Mapping[str, timedelta]] = MappingProxyType(
+    {
+        "realtime": timedelta(),
+        "every_minute": timedelta(minutes=1),
+        "every_5_minutes": timedelta(minutes=5),
+        "every_15_minutes": timedelta(minutes=15),
+        "every_30_minutes": timedelta(minutes=30),
+        "hourly": timedelta(hours=1),
+        "every_6_hours": timedelta(hours=6),
+        "every_12_hours": timedelta(hours=12),
+        "daily": timedelta(days=1),
+        "weekly": timedelta(days=7),
+    }
+)
+
+
 def _names(given: Collection[str]) -> frozenset[str]:
     return frozenset((given,) if isinstance(given, str) else given)
 
@@ -73,4 +90,13 @@ class Capabilities:
     idempotent: bool = False
 
 
-__all__ = ["NO_ACTIONS", "NO_TIME", "Capabilities", "CursorOrder", "Deletions", "Limits"]
+__all__ = [
+    "DIRECTIONS",
+    "FREQUENCIES",
+    "NO_ACTIONS",
+    "NO_TIME",
+    "Capabilities",
+    "CursorOrder",
+    "Deletions",
+    "Limits",
+]

@@ -24,7 +24,7 @@ def prepared(connector: Connector, options: SessionOptions) -> tuple[Connector, 
         MissingSettingsError: The address or credentials are missing; each is named.
         ConfigurationError: A setting cannot work.
     """
-    given: dict[str, Any] = dict(options)
+    given: dict[str, Any] = {name: value for name, value in options.items() if name != "history"}
     missing: list[str] = []
     address = given.pop("base_url", None) or _found(connector, missing)
     if address is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from bulkeditor.connectors._history import History
 from bulkeditor.http import Clock, Hooks, RetryPolicy
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ class SessionOptions(TypedDict, total=False):
     """Options of ``open()`` and ``open_async()``; what is left out has the defaults of the HTTP session.
 
     ``base_url`` and ``transport`` point a connector at a stand-in; ``clock`` replaces the time in tests;
-    ``read_only`` refuses writes before anything is sent; the others are those of
+    ``read_only`` refuses writes before anything is sent; ``history`` keeps the configurations that were in
+    use and notices when the system's rows change their shape; the others are those of
     :class:`bulkeditor.http.SessionConfig`.
     """
 
@@ -30,6 +32,7 @@ class SessionOptions(TypedDict, total=False):
     hooks: Hooks
     read_only: bool
     ssl_context: ssl.SSLContext
+    history: History
 
 
 __all__ = ["SessionOptions"]

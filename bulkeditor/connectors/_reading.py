@@ -13,6 +13,7 @@ import msgspec
 from bulkeditor.connectors._asking import guarded
 from bulkeditor.connectors._bookmark import Bookmark, cursor_json, cursor_value
 from bulkeditor.connectors._ledger import Filtered, ReadLedger
+from bulkeditor.connectors._shape import Shape
 from bulkeditor.connectors._types import (
     NOWHERE,
     CursorValue,
@@ -72,6 +73,7 @@ class Reader:
     def __init__(self, connector: Connector, wish: Wish, now: datetime) -> None:
         self.ledger = ReadLedger()
         self.dead_letters: list[DeadLetter] = []
+        self.shape = Shape()
         self._connector = connector
         self._check(wish)
         self._before = wish.since if isinstance(wish.since, Bookmark) else None
@@ -100,6 +102,16 @@ class Reader:
         if self._missed and self.ledger.complete and not self.ledger.dead_lettered:
             yield self._gone(sorted(self._missed))
         self._finished = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether the read came to its end."""
+        return self._finished
+
+    @property
+    def part(self) -> str:
+        """Which rows these are, for comparing their shape: the address and the fields."""
+        return f"{self._connector.base_url or ''} {' '.join(sorted(self._query.fields))}"
 
     @property
     def bookmark(self) -> Bookmark | None:
@@ -166,6 +178,7 @@ class Reader:
         records: list[Record] = []
         dead: list[DeadLetter] = []
         for row in step.rows:
+            self.shape.add(row)
             read = self._layout.record(row)
             if isinstance(read, DeadLetter):
                 dead.append(read)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from datetime import datetime
 from typing import Final, Never, TypeAlias, TypeVar
 
+from bulkeditor.connectors._history import History
+from bulkeditor.connectors._reading import Reader
+from bulkeditor.connectors._shape import Drift
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Exchange, Request, Response, Sleep
+from bulkeditor.http._hooks import logger
 
 T = TypeVar("T")
 
@@ -55,6 +60,19 @@ async def advance_async(
     return advance(flow, answer, blocking=False)
 
 
+def remember(history: History, name: str, reader: Reader, at: datetime) -> list[Drift]:
+    """Compare the shape of a finished read with the last one; differences are logged as well."""
+    drift = history.read(name, reader.part, reader.shape, at)
+    for difference in drift:
+        logger.warning("%s: the rows have another shape: %s", name, difference)
+    return drift
+
+
+async def remember_async(history: History, name: str, reader: Reader, at: datetime) -> list[Drift]:
+    """The same, in a thread: it writes a file."""
+    return await asyncio.to_thread(remember, history, name, reader, at)
+
+
 def one(step: Request) -> Exchange[Response]:
     """A flow of one request."""
     return (yield step)
@@ -70,4 +88,15 @@ def nothing(_: Never) -> tuple[()]:
     return ()
 
 
-__all__ = ["END", "End", "Flow", "advance", "advance_async", "nothing", "one", "pause"]
+__all__ = [
+    "END",
+    "End",
+    "Flow",
+    "advance",
+    "advance_async",
+    "nothing",
+    "one",
+    "pause",
+    "remember",
+    "remember_async",
+]

@@ -20,8 +20,17 @@ import attrs
 from bulkeditor._secret import Secret
 from bulkeditor.connectors._admission import size_of
 from bulkeditor.connectors._classify import Problem, classify, explain
+from bulkeditor.connectors._config import config_of, from_environment, hash_of, load, text_of
 from bulkeditor.connectors._convert import DateTime
-from bulkeditor.connectors._declare import NO_ACTIONS, NO_TIME, Capabilities, CursorOrder, Limits
+from bulkeditor.connectors._declare import (
+    DIRECTIONS,
+    FREQUENCIES,
+    NO_ACTIONS,
+    NO_TIME,
+    Capabilities,
+    CursorOrder,
+    Limits,
+)
 from bulkeditor.connectors._fields import Field, fields, put
 from bulkeditor.connectors._layout import Layout
 from bulkeditor.connectors._settings import (
@@ -65,22 +74,6 @@ _ID: Final = re.compile(r"\([^)]*\)|(?<=/)[^/]*[\d%:$][^/]*(?=/|$)")
 _TIME: Final = DateTime()
 # What usually stands around the values of one row.
 _ENVELOPE: Final = 64
-
-DIRECTIONS: Final = ("bidirectional", "inbound", "outbound")
-FREQUENCIES: Final[Mapping[str, timedelta]] = MappingProxyType(
-    {
-        "realtime": timedelta(),
-        "every_minute": timedelta(minutes=1),
-        "every_5_minutes": timedelta(minutes=5),
-        "every_15_minutes": timedelta(minutes=15),
-        "every_30_minutes": timedelta(minutes=30),
-        "hourly": timedelta(hours=1),
-        "every_6_hours": timedelta(hours=6),
-        "every_12_hours": timedelta(hours=12),
-        "daily": timedelta(days=1),
-        "weekly": timedelta(days=7),
-    }
-)
 
 
 class Connector(Declared):
@@ -422,6 +415,36 @@ class Connector(Declared):
         """Bytes that a change takes in a request, for ``limits.batch_bytes``."""
         return size_of(self.payload(change)) + len(change.key) + _ENVELOPE
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """A connector of this class, from JSON as it is documented.
+
+        Args:
+            config: Its settings by their names in JSON; texts may refer to environment variables:
+                ``${NAME}``.
+
+        Raises:
+            InvalidInputError: Keys are unknown or missing, or values cannot work; each is named.
+        """
+        return load(cls, config)
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """A connector whose settings all come from environment variables: ``MY_ERP_BASE_URL``.
+
+        Raises:
+            InvalidInputError: A value cannot work.
+        """
+        return from_environment(cls)
+
+    def config(self) -> dict[str, object]:
+        """The settings as JSON; defaults are left out, credentials masked."""
+        return config_of(self)
+
+    def config_hash(self) -> str:
+        """What this configuration is known by: the same for the same settings, whatever the credentials."""
+        return hash_of(text_of(self.config()))
+
     def interval(self) -> timedelta | None:
         """The time between two scheduled reads; None where nothing is configured."""
         return None if self.sync_frequency is None else FREQUENCIES[self.sync_frequency]
@@ -505,4 +528,4 @@ def _param(value: object) -> str:
     return str(value)
 
 
-__all__ = ["DIRECTIONS", "FREQUENCIES", "Connector"]
+__all__ = ["Connector"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import aclosing, suppress
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from bulkeditor.connectors._asking import guarded
 from bulkeditor.connectors._bookmark import Bookmark
 from bulkeditor.connectors._checking import checks
+from bulkeditor.connectors._config import hash_of, text_of
+from bulkeditor.connectors._declare import FREQUENCIES
 from bulkeditor.connectors._ledger import ReadLedger, WriteLedger
 from bulkeditor.connectors._opening import prepared
 from bulkeditor.connectors._reading import Reader, Wish
-from bulkeditor.connectors._steps import End, Flow, advance_async, nothing, one, pause
+from bulkeditor.connectors._shape import Drift
+from bulkeditor.connectors._steps import End, Flow, advance_async, nothing, one, pause, remember_async
 from bulkeditor.connectors._types import (
     Change,
     CheckRow,
@@ -27,7 +31,7 @@ from bulkeditor.connectors._types import (
     Record,
 )
 from bulkeditor.connectors._writing import Writer
-from bulkeditor.errors import BulkEditorError
+from bulkeditor.errors import BulkEditorError, ConfigurationError
 from bulkeditor.http import AsyncSession, Exchange, Request, Response, Sleep
 from bulkeditor.http.auth import Leaving
 
@@ -53,6 +57,11 @@ class AsyncConnectorSession:
         self._connector, config = prepared(connector, options)
         self._http = AsyncSession(config)
         self._closed = False
+        self._drift: list[Drift] = []
+        self._history = options.get("history")
+        if self._history is not None:
+            text = text_of(self._connector.config())
+            self._history.opened(self._connector.name, text, hash_of(text), config.clock.now())
         self._reader: Reader | None = None
         self._writer: Writer | None = None
 
@@ -80,6 +89,11 @@ class AsyncConnectorSession:
     def bookmark(self) -> Bookmark | None:
         """Where the next incremental read begins; None before the last one has ended, or without a cursor."""
         return self._reader.bookmark if self._reader else None
+
+    @property
+    def drift(self) -> list[Drift]:
+        """How the rows of the last finished read differ in shape from those before; needs ``history``."""
+        return self._drift
 
     async def read(
         self,
@@ -150,10 +164,42 @@ class AsyncConnectorSession:
             known=known,
             page_size=page_size,
         )
-        reader = self._reader = Reader(self._connector, wish, self._http.config.clock.now())
-        async with aclosing(self._drive(reader.pages(self._http.config.retry))) as pages:
+        clock, retry = self._http.config.clock, self._http.config.retry
+        reader = self._reader = Reader(self._connector, wish, clock.now())
+        async with aclosing(self._drive(reader.pages(retry))) as pages:
             async for page in pages:
                 yield page
+        if self._history is not None:
+            self._drift = await remember_async(self._history, self._connector.name, reader, clock.now())
+
+    async def follow(
+        self, *, fields: Collection[str] = (), since: CursorValue | Bookmark | None = None
+    ) -> AsyncGenerator[Page, None]:
+        """Read again and again what has changed, as often as ``sync_frequency`` says; it ends when you stop.
+
+        Args:
+            fields: As for :meth:`read`.
+            since: Where the first read begins.
+
+        Raises:
+            ConfigurationError: No frequency is configured, or ``realtime``, which needs events and no reads.
+            BulkEditorError: As for :meth:`read`.
+        """
+        interval = (self._connector.interval() or timedelta()).total_seconds()
+        if not interval:
+            raise ConfigurationError(
+                f"{self._connector.name} has no sync_frequency to follow, or one of events.",
+                hint=f"Choose from {', '.join(name for name, time in FREQUENCIES.items() if time)}.",
+            )
+        monotonic = self._http.config.clock.monotonic
+        while True:
+            began = monotonic()
+            async with aclosing(self.pages(fields=fields, since=since)) as pages:
+                async for page in pages:
+                    yield page
+            since = self.bookmark or since
+            left = max(began + interval - monotonic(), 0.0)
+            await self._http.run(pause(Sleep(left)), deadline=None)
 
     async def write(
         self, changes: Iterable[Change], *, look: bool = True, idempotency_key: str | None = None
