@@ -110,6 +110,14 @@ def webhooks_full(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def agreement_full(session: nox.Session) -> None:
+    """Random filters and rows: builder, text, JSON filter, server and evaluator agree on 100,000 pairs."""
+    session.install("-e", ".[test]")
+    pairs = {"BULKEDITOR_AGREEMENT_PAIRS": "100000"}
+    session.run("pytest", "-s", "tests/sandbox/test_filters_agree.py", *session.posargs, env=pairs)
+
+
+@nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """The goals in figures, as ratios measured in one run: `nox -s bench -- decode`."""
     session.install("-e", ".[bench]")

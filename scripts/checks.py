@@ -22,7 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE_SIZE_LIMIT = 8 * 1024 * 1024
 """Bytes that the core and everything it depends on may take once installed."""
 
-IN_THE_WHEEL = ("bulkeditor/py.typed", "bulkeditor/api/openapi.yaml", "bulkeditor/__main__.py")
+IN_THE_WHEEL = (
+    "bulkeditor/py.typed",
+    "bulkeditor/api/openapi.yaml",
+    "bulkeditor/query/condition.lark",
+    "bulkeditor/__main__.py",
+)
 
 
 class CheckError(Exception):

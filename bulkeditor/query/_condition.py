@@ -1,5 +1,4 @@
-# ruff: noqa: SLF001 -- the nodes of one tree are one family
-"""Conditions and how they join: immutable, comparable, picklable.
+"""What every condition can do: immutable, comparable, picklable.
 
 A condition holds for a row when it is *definitely* true of it: a comparison with a missing value is unknown,
 and neither it nor its negation holds.
@@ -7,38 +6,37 @@ and neither it nor its negation holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 import attrs
 
 from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.models import JSON
-from bulkeditor.query import _evaluate
-from bulkeditor.query._evaluate import MakeReader, Predicate
+from bulkeditor.query._code import Code
+from bulkeditor.query._compile import Compiled
+from bulkeditor.query._explain import Explanation
+from bulkeditor.query._read import Read, reader
 from bulkeditor.query._schema import PRODUCT_SCHEMA, Schema
 
 if TYPE_CHECKING:
     from bulkeditor.models import Product
 
-RESERVED: Final = frozenset({"and", "or", "not"})
-MAX_DEPTH: Final = 64
-
-_OR, _AND, _NOT, _LEAF = range(4)
+# How tightly the text of a node binds.
+OR, AND, NOT, LEAF = range(4)
 
 
 class Condition:
     """What rows must satisfy; combine with ``&`` (and), ``|`` (or) and ``~`` (not).
 
-    Immutable. Made with :data:`~bulkeditor.query.F` or :meth:`from_filter`.
+    Immutable. Made with :data:`~bulkeditor.query.F`, :meth:`from_filter` or
+    :func:`~bulkeditor.query.parse_condition`.
     """
 
-    __slots__ = ("_on_mapping", "_on_model")
+    __slots__ = ("_compiled",)
 
-    _on_mapping: Predicate
-    _on_model: Predicate
-    # How tightly the text binds, and how many levels stand below.
-    _binding: ClassVar[int] = _LEAF
+    _compiled: Compiled
+    _binding: ClassVar[int] = LEAF
 
     @classmethod
     def from_filter(cls, filter: Mapping[str, object]) -> Condition:  # noqa: A002 -- the API's own word
@@ -74,12 +72,36 @@ class Condition:
                 there are none.
             InvalidInputError: Two values cannot be compared, such as a text with a number.
         """
-        if not hasattr(self, "_on_model"):
-            self._compile()
-        # The first test is the quick one; the second knows every other mapping.
-        if type(row) is dict or isinstance(row, Mapping):
-            return self._on_mapping(row)
-        return self._on_model(row)
+        return self.compile().matches(row)
+
+    def compile(self) -> Compiled:
+        """The condition as a function, for one row and for many; made once.
+
+        Returns:
+            What :meth:`matches` uses, with :meth:`~bulkeditor.query.Compiled.select` and
+            :meth:`~bulkeditor.query.Compiled.mask` for batches.
+        """
+        try:
+            return self._compiled
+        except AttributeError:
+            # A race between threads makes the same thing twice and keeps one.
+            object.__setattr__(self, "_compiled", Compiled(self))
+            return self._compiled
+
+    def explain(self, row: Product | Mapping[str, Any]) -> Explanation:
+        """Why the condition holds for a row or does not.
+
+        Args:
+            row: A product, or plain data with the same field names.
+
+        Returns:
+            A tree of its parts: which hold, which fail, which are unknown, and with what values. Where
+            :meth:`matches` would raise for values that cannot be compared, the part says so.
+
+        Raises:
+            NotLoadedError: The row lacks a field that the condition names.
+        """
+        return self._explained(reader(row))
 
     def check(self, schema: Schema = PRODUCT_SCHEMA) -> None:
         """Compare field names and constants with what the rows will hold, before any row is read.
@@ -96,6 +118,21 @@ class Condition:
             raise InvalidInputError(
                 f"The condition does not fit: {'; '.join(map(str, errors))}.", errors=errors
             )
+
+    def bind(self, schema: Schema) -> Condition:
+        """Check the condition against a schema, and read its constants as that has them.
+
+        Args:
+            schema: The fields there are: a product's, or a workflow's own values.
+
+        Returns:
+            The condition; text that it compares with the schema's times is time in it.
+
+        Raises:
+            InvalidInputError: As :meth:`check`.
+        """
+        self.check(schema)
+        return self._bound(schema)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -127,17 +164,25 @@ class Condition:
             text.
 
         Raises:
-            InvalidInputError: It compares two fields, which a filter cannot say.
+            InvalidInputError: It calculates or compares two fields, which a filter cannot say.
         """
         raise NotImplementedError
 
+    # How conditions join stands above this module, as what joins them is one itself.
+
     def __and__(self, other: Condition) -> Condition:
+        from bulkeditor.query._joined import all_of  # noqa: PLC0415
+
         return all_of((self, _condition(other)))
 
     def __or__(self, other: Condition) -> Condition:
+        from bulkeditor.query._joined import any_of  # noqa: PLC0415
+
         return any_of((self, _condition(other)))
 
     def __invert__(self) -> Condition:
+        from bulkeditor.query._joined import Not  # noqa: PLC0415
+
         return Not(self)
 
     def __bool__(self) -> NoReturn:
@@ -153,18 +198,19 @@ class Condition:
         return f"<Condition {self}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The compiled closures stay behind; they are made again where the condition is used next.
+        # What was compiled stays behind; it is made again where the condition is used next.
         node = cast("type[attrs.AttrsInstance]", type(self))
         return type(self), tuple(getattr(self, field.name) for field in attrs.fields(node) if field.init)
 
-    def _compile(self) -> None:
-        # A race between threads builds the same closures twice and keeps one; the second is set last, as
-        # matches() asks for it.
-        object.__setattr__(self, "_on_mapping", self._predicate(_evaluate.mapping_reader, negated=False))
-        object.__setattr__(self, "_on_model", self._predicate(_evaluate.model_reader, negated=False))
-
-    def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
+    def _emit(self, code: Code, *, negated: bool) -> str:
         raise NotImplementedError
+
+    def _explained(self, read: Read) -> Explanation:
+        raise NotImplementedError
+
+    def _bound(self, schema: Schema) -> Condition:
+        del schema
+        return self
 
     def _names(self) -> Iterator[str]:
         raise NotImplementedError
@@ -183,10 +229,15 @@ class Condition:
         return {"not": self.to_filter()}
 
     def _negated_text(self) -> str:
-        return f"NOT {_inside(self, _NOT)}"
+        return f"NOT {self._inside(NOT)}"
 
     def _depth(self) -> int:
         return 0
+
+    def _inside(self, level: int) -> str:
+        # Equal precedence needs parentheses as well, or the text would read back to another tree.
+        text = str(self)
+        return text if self._binding > level or text in {"TRUE", "FALSE"} else f"({text})"
 
 
 def _condition(other: object) -> Condition:
@@ -198,200 +249,4 @@ def _condition(other: object) -> Condition:
     return other
 
 
-def _depth_of_items(joined: _Joined) -> int:
-    return _deeper(joined.items)
-
-
-def _depth_of_item(negation: Not) -> int:
-    return _deeper((negation.item,))
-
-
-def _deeper(items: Iterable[Condition]) -> int:
-    depth = 1 + max((item._depth() for item in items), default=0)  # pyright: ignore[reportPrivateUsage]
-    if depth > MAX_DEPTH:
-        raise InvalidInputError(f"The condition is nested more than {MAX_DEPTH} levels deep.")
-    return depth
-
-
-@attrs.frozen(repr=False, str=False)
-class _Joined(Condition):
-    items: tuple[Condition, ...]
-    depth: int = attrs.field(init=False, eq=False, default=attrs.Factory(_depth_of_items, takes_self=True))
-
-    def _depth(self) -> int:
-        return self.depth
-
-    def _names(self) -> Iterator[str]:
-        for item in self.items:
-            yield from item._names()
-
-    def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
-        for item in self.items:
-            yield from item._mismatches(schema)
-
-
-@attrs.frozen(repr=False, str=False)
-class And(_Joined):
-    """All of them hold.
-
-    Args:
-        items: The conditions; none at all hold for every row.
-    """
-
-    _binding: ClassVar[int] = _AND
-
-    def to_filter(self) -> dict[str, JSON]:
-        """This node as the API's JSON filter."""
-        parts = [item.to_filter() for item in self.items]
-        merged = _merged(parts)
-        return merged if merged is not None else {"and": list(parts)}
-
-    def _pushed(self) -> Iterator[tuple[str, JSON]]:
-        for item in self.items:
-            yield from item._pushed()
-
-    def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
-        parts = [item._predicate(reader, negated=negated) for item in self.items]
-        return _any(parts) if negated else _all(parts)
-
-    def _text(self) -> str:
-        return " AND ".join(_inside(item, _AND) for item in self.items) or "TRUE"
-
-
-@attrs.frozen(repr=False, str=False)
-class Or(_Joined):
-    """At least one of them holds.
-
-    Args:
-        items: The conditions; none at all hold for no row.
-    """
-
-    _binding: ClassVar[int] = _OR
-
-    def to_filter(self) -> dict[str, JSON]:
-        """This node as the API's JSON filter."""
-        return {"or": [item.to_filter() for item in self.items]}
-
-    def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
-        parts = [item._predicate(reader, negated=negated) for item in self.items]
-        return _all(parts) if negated else _any(parts)
-
-    def _text(self) -> str:
-        return " OR ".join(_inside(item, _OR) for item in self.items) or "FALSE"
-
-
-@attrs.frozen(repr=False, str=False)
-class Not(Condition):
-    """The opposite; the opposite of unknown is unknown.
-
-    Args:
-        item: The condition.
-    """
-
-    item: Condition
-    depth: int = attrs.field(init=False, eq=False, default=attrs.Factory(_depth_of_item, takes_self=True))
-    _binding: ClassVar[int] = _NOT
-
-    def __invert__(self) -> Condition:
-        return self.item
-
-    def to_filter(self) -> dict[str, JSON]:
-        """This node as the API's JSON filter."""
-        return self.item._negated_filter()
-
-    def _depth(self) -> int:
-        return self.depth
-
-    def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
-        return self.item._predicate(reader, negated=not negated)
-
-    def _names(self) -> Iterator[str]:
-        return self.item._names()
-
-    def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
-        return self.item._mismatches(schema)
-
-    def _text(self) -> str:
-        return self.item._negated_text()
-
-
-def all_of(conditions: Iterable[Condition]) -> Condition:
-    """Join with AND, flat; a single condition stays itself.
-
-    Args:
-        conditions: Any number; none at all hold for every row.
-
-    Returns:
-        The joined condition.
-    """
-    items = tuple(part for item in conditions for part in (item.items if isinstance(item, And) else (item,)))
-    return items[0] if len(items) == 1 else And(items)
-
-
-def any_of(conditions: Iterable[Condition]) -> Condition:
-    """Join with OR, flat; a single condition stays itself.
-
-    Args:
-        conditions: Any number; none at all hold for no row.
-
-    Returns:
-        The joined condition.
-    """
-    items = tuple(part for item in conditions for part in (item.items if isinstance(item, Or) else (item,)))
-    return items[0] if len(items) == 1 else Or(items)
-
-
-def _inside(item: Condition, level: int) -> str:
-    # Equal precedence needs parentheses as well, or the text would read back to another tree.
-    text, binding = str(item), item._binding  # pyright: ignore[reportPrivateUsage]
-    return text if binding > level or text in {"TRUE", "FALSE"} else f"({text})"
-
-
-def _all(parts: list[Predicate]) -> Predicate:
-    if len(parts) == 2:  # noqa: PLR2004 -- the frequent case, without a loop
-        first, second = parts
-        return lambda row: first(row) and second(row)
-
-    def holds(row: object) -> bool:
-        for part in parts:  # noqa: SIM110 -- a generator inside all() takes half as long again
-            if not part(row):
-                return False
-        return True
-
-    return holds
-
-
-def _any(parts: list[Predicate]) -> Predicate:
-    if len(parts) == 2:  # noqa: PLR2004 -- as above
-        first, second = parts
-        return lambda row: first(row) or second(row)
-
-    def holds(row: object) -> bool:
-        for part in parts:  # noqa: SIM110 -- as above
-            if part(row):
-                return True
-        return False
-
-    return holds
-
-
-def _merged(parts: Iterable[dict[str, JSON]]) -> dict[str, JSON] | None:
-    """One object out of several, or None where that would lose an entry or the order."""
-    merged: dict[str, JSON] = {}
-    last = None
-    for part in parts:
-        for name, value in part.items():
-            here = merged.get(name)
-            if name not in merged:
-                merged[name] = value
-            elif name == last and name not in RESERVED and isinstance(here, dict) and isinstance(value, dict):
-                if here.keys() & value.keys():
-                    return None
-                merged[name] = here | value
-            else:
-                return None
-            last = name
-    return merged
-
-
-__all__ = ["MAX_DEPTH", "RESERVED", "And", "Condition", "Not", "Or", "all_of", "any_of"]
+__all__ = ["AND", "LEAF", "NOT", "OR", "Condition"]

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NoReturn, cast
 
 from bulkeditor.errors import InvalidInputError
-from bulkeditor.query._condition import MAX_DEPTH, Condition, Not, all_of, any_of
-from bulkeditor.query._leaves import OPERATORS, Compare, FieldRef, IsNull, Literal, OneOf
-from bulkeditor.query._schema import PRODUCT_SCHEMA
-from bulkeditor.query._values import TEXTUAL, Scalar, Value, invalid, parse_time, scalar, value_of
+from bulkeditor.query._condition import Condition
+from bulkeditor.query._joined import Not, all_of, any_of
+from bulkeditor.query._leaves import OPERATORS, IsNull, comparison, matching, one_of
+from bulkeditor.query._operands import MAX_DEPTH, FieldRef, Literal
+from bulkeditor.query._values import TEXTUAL, Scalar, invalid, scalar, value_of
 
-_ALL_OPERATORS: Final = (*OPERATORS, "in", "not_in", *sorted(TEXTUAL), "is_null")
+_ALL_OPERATORS: Final = (*OPERATORS, "in", "not_in", *sorted(TEXTUAL), "matches", "is_null")
 
 
 def parse_filter(given: Mapping[str, object], *, depth: int = 0) -> Condition:
@@ -65,15 +66,14 @@ def _operators(field: FieldRef, given: Mapping[str, object]) -> Iterator[Conditi
 def _operator(field: FieldRef, op: str, value: object) -> Condition:
     if op == "eq":
         return _equal(field, value)
-    if op == "ne" and value is None:
-        return Not(IsNull(field))
-    if op in OPERATORS or op in TEXTUAL:
+    if op in {"ne", "not_in"}:
+        return _different(field, op, value)
+    if op in OPERATORS or op in TEXTUAL or op == "matches":
         if value is None:
             _refuse(field.name, f"{op} null is never true; use is_null")
-        return Compare(field, op, Literal(_constant(field, value)))
-    if op in {"in", "not_in"}:
-        chosen = OneOf(field, _choices(field, op, value))
-        return chosen if op == "in" else Not(chosen)
+        return _tested(field, op, value)
+    if op == "in":
+        return one_of(field, _choices(field, op, value))
     if op == "is_null":
         if not isinstance(value, bool):
             _refuse(field.name, "is_null needs true or false")
@@ -83,32 +83,43 @@ def _operator(field: FieldRef, op: str, value: object) -> Condition:
     return _refuse(field.name, f"unknown operator {op!r}; {advice}")
 
 
+def _different(field: FieldRef, op: str, value: object) -> Condition:
+    if op == "not_in":
+        return Not(one_of(field, _choices(field, op, value)))
+    return Not(IsNull(field)) if value is None else _tested(field, op, value)
+
+
+def _tested(field: FieldRef, op: str, value: object) -> Condition:
+    if op != "matches":
+        return comparison(field, op, Literal(value_of(value, field.name)))
+    if not isinstance(value, str):
+        _refuse(field.name, "matches needs a text")
+    return matching(field, value)
+
+
 def _equal(field: FieldRef, value: object) -> Condition:
-    return IsNull(field) if value is None else Compare(field, "eq", Literal(_constant(field, value)))
-
-
-def _constant(field: FieldRef, value: object) -> Value:
-    return _timed(field, value_of(value, field.name))
+    return IsNull(field) if value is None else comparison(field, "eq", Literal(value_of(value, field.name)))
 
 
 def _choices(field: FieldRef, op: str, value: object) -> tuple[Scalar, ...]:
     if not isinstance(value, list | tuple):
         _refuse(field.name, f"{op} needs a list")
-    return choices_of(field, cast("Sequence[object]", value))
+    return choices_of(field.name, cast("Sequence[object]", value))
 
 
-def choices_of(field: FieldRef, values: Sequence[object]) -> tuple[Scalar, ...]:
-    """Check the constants of a set."""
+def choices_of(field: str, values: Sequence[object]) -> tuple[Scalar, ...]:
+    """Check the constants of a set.
+
+    Args:
+        field: What they are compared with, for messages.
+        values: The constants.
+
+    Raises:
+        InvalidInputError: One is null or of no accepted type.
+    """
     if any(value is None for value in values):
-        _refuse(field.name, "a set of values cannot hold null; join with is_null instead")
-    return tuple(cast("Scalar", _timed(field, scalar(value, field.name))) for value in values)
-
-
-def _timed(field: FieldRef, value: Value) -> Value:
-    # JSON has no times: text beside a field of times is one, so that F would have built the same condition.
-    if isinstance(value, str) and PRODUCT_SCHEMA.fields.get(field.name) == "time":
-        return parse_time(value) or value
-    return value
+        _refuse(field, "a set of values cannot hold null; join with is_null instead")
+    return tuple(scalar(value, field) for value in values)
 
 
 def _refuse(field: str, message: str) -> NoReturn:

@@ -1,19 +1,24 @@
-"""The leaves of a condition's tree: a field and what it is compared with."""
+"""The leaves of a condition's tree: operands and what is asked of them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, cast
 
 import attrs
 
 from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.models import JSON
-from bulkeditor.query import _evaluate
-from bulkeditor.query._condition import RESERVED, Condition
-from bulkeditor.query._evaluate import MakeReader, Predicate
+from bulkeditor.query._code import Code
+from bulkeditor.query._compare import Where, among, compare, text_of
+from bulkeditor.query._condition import Condition
+from bulkeditor.query._explain import Explanation, leaf_explained
+from bulkeditor.query._fit import constant_misfit, pair_misfit
+from bulkeditor.query._operands import FieldRef, Literal, Operand
+from bulkeditor.query._pattern import Pattern
+from bulkeditor.query._read import Read
 from bulkeditor.query._schema import PRODUCT_SCHEMA, Schema
 from bulkeditor.query._values import (
     ORDERED,
@@ -23,6 +28,7 @@ from bulkeditor.query._values import (
     invalid,
     kind_of,
     parse_time,
+    quoted,
     to_json,
     to_text,
 )
@@ -30,177 +36,264 @@ from bulkeditor.query._values import (
 OPERATORS: Final[Mapping[str, str]] = MappingProxyType(
     {"eq": "=", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 )
-
-_PLAIN_NAME: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
-
-
-def _field_name(name: object) -> str:
-    if not isinstance(name, str) or not name.strip() or name.startswith("."):
-        raise InvalidInputError(f"{name!r} is no field name.", hint="Write F.price or F['custom_fields.x'].")
-    if name in RESERVED:
-        raise InvalidInputError(f"{name!r} joins conditions in a filter and cannot be a field name.")
-    return name
+_MIRRORED: Final[Mapping[str, str]] = MappingProxyType(
+    {"eq": "eq", "ne": "ne", "lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
+)
 
 
-@attrs.frozen
-class FieldRef:
-    """A field of the row, by name; ``custom_fields.x`` and ``options.Color`` are dotted.
+class Leaf(Condition):
+    """A condition with no other conditions in it: operands, and what is asked of their values."""
 
-    Args:
-        name: The name.
-    """
+    __slots__ = ()
 
-    name: str = attrs.field(converter=_field_name)
+    left: Operand
 
-    def __str__(self) -> str:
-        return self.name if _PLAIN_NAME.fullmatch(self.name) else f"`{self.name}`"
+    @property
+    def _operands(self) -> tuple[Operand, ...]:
+        return (self.left,)
 
+    def _judge(self, *values: object) -> bool | None:
+        raise NotImplementedError
 
-def _typed(value: Value) -> tuple[bool, Value]:
-    # True == 1 in Python, but a condition on one is not a condition on the other.
-    return isinstance(value, bool), value
+    def _emit(self, code: Code, *, negated: bool) -> str:
+        operands = [operand.emit(code) for operand in self._operands]
+        return code.leaf(self._judge, *operands, negated=negated)
 
+    def _explained(self, read: Read) -> Explanation:
+        return leaf_explained(str(self), self._operands, self._judge, read)
 
-def _all_typed(values: tuple[Scalar, ...]) -> tuple[tuple[bool, Value], ...]:
-    return tuple(map(_typed, values))
+    def _names(self) -> Iterator[str]:
+        for operand in self._operands:
+            yield from operand.names()
 
-
-@attrs.frozen
-class Literal:
-    """A constant.
-
-    Args:
-        value: Text, a number, a bool, an aware time, or a tuple of tags.
-    """
-
-    value: Value = attrs.field(eq=_typed)
-
-    def __str__(self) -> str:
-        return to_text(self.value)
-
-
-Operand: TypeAlias = FieldRef | Literal
+    def _depth(self) -> int:
+        return max(operand.depth for operand in self._operands)
 
 
 @attrs.frozen(repr=False, str=False)
-class Compare(Condition):
-    """A comparison.
+class Compare(Leaf):
+    """A comparison; :func:`comparison` makes it.
 
     Args:
-        left: The field.
+        left: A field, or arithmetic.
         op: ``eq``, ``ne``, ``lt``, ``lte``, ``gt``, ``gte``, ``contains``, ``starts_with`` or ``ends_with``.
-        right: A constant, or another field of the row.
+        right: A constant, a field, or arithmetic.
     """
 
-    left: FieldRef
+    left: Operand
     op: str
     right: Operand
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.right, Literal):
-            return
-        name, value = self.left.name, self.right.value
-        if self.op in TEXTUAL and not isinstance(value, str):
-            raise invalid(name, f"{self.op} needs a text, not {to_text(value)}", code="invalid_value")
-        if self.op in ORDERED and kind_of(value) in {"flag", "list"}:
-            raise invalid(name, f"{to_text(value)} has no order to compare by", code="invalid_value")
+        problem = _misuse(self.left, self.op, self.right)
+        if problem is not None:
+            raise invalid(self.left.where.label, problem, code="invalid_value")
 
     def to_filter(self) -> dict[str, JSON]:
         """This node as the API's JSON filter."""
+        name = _filterable(self.left)
         if not isinstance(self.right, Literal):
-            raise invalid(
-                self.left.name,
-                f"a filter cannot compare it with another field ({self.right})",
-                code="not_filterable",
-                hint="Evaluate the condition with .matches(row) instead.",
-            )
-        value = to_json(self.right.value)
-        return {self.left.name: value if self.op == "eq" else {self.op: value}}
+            what = "another field" if isinstance(self.right, FieldRef) else "arithmetic"
+            raise _not_filterable(name, f"compare it with {what} ({self.right})")
+        value = _to_json(name, self.right.value)
+        return {name: value if self.op == "eq" else {self.op: value}}
 
     def _pushed(self) -> Iterator[tuple[str, JSON]]:
         # A plain column and a constant of its kind: every server reads this as the same equality.
-        if self.op == "eq" and isinstance(self.right, Literal):
-            held = PRODUCT_SCHEMA.fields.get(self.left.name)
-            kind = {"text": "text", "number": "number", "integer": "number"}.get(held or "")
-            if kind == kind_of(self.right.value):
+        if self.op == "eq" and isinstance(self.left, FieldRef) and isinstance(self.right, Literal):
+            kind = self.left.kind(PRODUCT_SCHEMA)
+            if kind in {"text", "number"} and kind == kind_of(self.right.value):
                 yield self.left.name, to_json(self.right.value)
 
-    def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
-        name, read = self.left.name, reader(self.left.name)
-        if isinstance(self.right, Literal):
-            return _evaluate.compare_values(read, name, self.op, self.right.value, negated=negated)
-        return _evaluate.compare_fields(read, reader(self.right.name), name, self.op, negated=negated)
+    @property
+    def _operands(self) -> tuple[Operand, ...]:
+        return (self.left,) if isinstance(self.right, Literal) else (self.left, self.right)
 
-    def _names(self) -> Iterator[str]:
-        yield self.left.name
-        if isinstance(self.right, FieldRef):
-            yield self.right.name
+    def _judge(self, *values: object) -> bool | None:
+        where = Where(self.left.where.label, loose=self.left.where.loose or self.right.where.loose)
+        if isinstance(self.right, Literal):
+            return compare(where, self.op, values[0], self.right.value)
+        return compare(where, self.op, *values)
+
+    def _emit(self, code: Code, *, negated: bool) -> str:
+        if not isinstance(self.right, Literal):
+            left, right = self.left.emit(code), self.right.emit(code)
+            return code.pair(self._judge, left, self.op, right, negated=negated)
+        if not isinstance(self.left, FieldRef):
+            return super()._emit(code, negated=negated)
+        return code.comparison(self._judge, self.left.name, self.op, self.right.value, negated=negated)
 
     def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
+        yield from self.left.problems(schema)
+        yield from self.right.problems(schema)
         if isinstance(self.right, Literal):
-            yield from _mismatch(schema, self.left.name, self.op, self.right.value)
+            yield from constant_misfit(schema, self.left, self.op, self.right.value)
+        else:
+            yield from pair_misfit(schema, self.left, self.op, self.right)
+
+    def _bound(self, schema: Schema) -> Condition:
+        return comparison(self.left, self.op, self.right, schema=schema)
 
     def _text(self) -> str:
+        right = (
+            _constant_text(self.left, self.right.value)
+            if isinstance(self.right, Literal)
+            else str(self.right)
+        )
         if self.op in TEXTUAL:
-            return f"{self.left}.{self.op}({self.right})"
-        return f"{self.left} {OPERATORS[self.op]} {self.right}"
+            return f"{self.left}.{self.op}({right})"
+        return f"{self.left} {OPERATORS[self.op]} {right}"
+
+
+def _misuse(left: Operand, op: str, right: Operand) -> str | None:
+    """What is wrong with a comparison, whatever the rows hold."""
+    constant = right.value if isinstance(right, Literal) else None
+    if op in TEXTUAL:
+        if not isinstance(left, FieldRef):
+            return f"{op} looks into a field, not into a number"
+        if not (isinstance(right, FieldRef) or isinstance(constant, str)):
+            return f"{op} needs a text, not {right}"
+    elif isinstance(right, Literal):
+        if op in ORDERED and kind_of(constant) in {"flag", "list"}:
+            return f"{right} has no order to compare by"
+        if not isinstance(left, FieldRef) and kind_of(constant) != "number":
+            return f"a number cannot be compared with {right}"
+    return None
+
+
+def comparison(left: Operand, op: str, right: Operand, *, schema: Schema = PRODUCT_SCHEMA) -> Compare:
+    """Compare two operands.
+
+    Args:
+        left: An operand; a constant changes sides.
+        op: How to compare.
+        right: An operand.
+        schema: Says which fields hold times; text beside one of them is a time.
+
+    Raises:
+        InvalidInputError: The two cannot be compared that way, or neither reads a field.
+    """
+    if isinstance(left, Literal) and op in _MIRRORED:
+        left, op, right = right, _MIRRORED[op], left
+    field_needed(left)
+    if isinstance(right, Literal):
+        right = Literal(timed(left, right.value, schema))
+    return Compare(left, op, right)
+
+
+def field_needed(left: Operand) -> None:
+    """Refuse a comparison of constants: nearly always a field's name in quotes.
+
+    Raises:
+        InvalidInputError: The operand is a constant.
+    """
+    if isinstance(left, Literal):
+        raise invalid(
+            str(left),
+            "it is a constant, and a comparison needs a field",
+            code="invalid_value",
+            hint="Names of fields stand without quotes.",
+        )
+
+
+def timed(left: Operand, value: Value, schema: Schema = PRODUCT_SCHEMA) -> Value:
+    """A constant as it is compared: text beside a field of times is a time, as JSON has none of its own."""
+    if isinstance(value, str) and left.kind(schema) == "time":
+        return parse_time(value) or value
+    return value
+
+
+def _scalars(choices: tuple[Scalar, ...]) -> tuple[Literal, ...]:
+    return tuple(map(Literal, choices))
 
 
 @attrs.frozen(repr=False, str=False)
-class OneOf(Condition):
-    """Whether a field is one of several constants; on tags, whether one of them is among the tags.
+class OneOf(Leaf):
+    """Whether an operand is one of several constants; on tags, whether one of them is among the tags.
 
     Args:
-        left: The field.
+        left: A field, or arithmetic.
         choices: The constants.
     """
 
-    left: FieldRef
-    choices: tuple[Scalar, ...] = attrs.field(eq=_all_typed)
+    left: Operand
+    choices: tuple[Scalar, ...] = attrs.field(eq=_scalars)
 
     def to_filter(self) -> dict[str, JSON]:
         """This node as the API's JSON filter."""
-        return {self.left.name: {"in": [to_json(choice) for choice in self.choices]}}
+        return self._filter("in")
 
     def _negated_filter(self) -> dict[str, JSON]:
-        return {self.left.name: {"not_in": [to_json(choice) for choice in self.choices]}}
+        return self._filter("not_in")
 
-    def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
-        return _evaluate.one_of(reader(self.left.name), self.left.name, self.choices, negated=negated)
+    def _filter(self, op: str) -> dict[str, JSON]:
+        name = _filterable(self.left)
+        return {name: {op: [_to_json(name, choice) for choice in self.choices]}}
 
-    def _names(self) -> Iterator[str]:
-        yield self.left.name
+    def _judge(self, *values: object) -> bool | None:
+        return among(self.left.where, values[0], self.choices)
+
+    def _emit(self, code: Code, *, negated: bool) -> str:
+        if not self.choices:
+            return str(negated)
+        kinds = {kind_of(choice) for choice in self.choices}
+        if len(kinds) == 1 and isinstance(self.left, FieldRef) and kinds <= {"text", "number"}:
+            test = f"v {'not in' if negated else 'in'} {code.bind(frozenset(self.choices))}"
+            return code.guarded(self._judge, self.left.name, kinds.pop(), test, negated=negated)
+        return super()._emit(code, negated=negated)
 
     def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
+        yield from self.left.problems(schema)
         for choice in self.choices:
-            yield from _mismatch(schema, self.left.name, "eq", choice)
+            yield from constant_misfit(schema, self.left, "eq", choice)
+
+    def _bound(self, schema: Schema) -> Condition:
+        return one_of(self.left, self.choices, schema=schema)
 
     def _text(self) -> str:
-        return f"{self.left} IN ({', '.join(map(to_text, self.choices))})"
+        return f"{self.left} IN ({', '.join(_constant_text(self.left, choice) for choice in self.choices)})"
+
+
+def one_of(left: Operand, choices: tuple[Scalar, ...], *, schema: Schema = PRODUCT_SCHEMA) -> OneOf:
+    """Whether an operand is one of several constants.
+
+    Args:
+        left: A field, or arithmetic.
+        choices: The constants.
+        schema: As for :func:`comparison`.
+
+    Raises:
+        InvalidInputError: ``left`` is a constant.
+    """
+    field_needed(left)
+    return OneOf(left, tuple(cast("Scalar", timed(left, choice, schema)) for choice in choices))
 
 
 @attrs.frozen(repr=False, str=False)
-class IsNull(Condition):
-    """Whether a field has no value.
+class IsNull(Leaf):
+    """Whether an operand has no value.
 
     Args:
-        left: The field.
+        left: A field, or arithmetic.
     """
 
-    left: FieldRef
+    left: Operand
 
     def to_filter(self) -> dict[str, JSON]:
         """This node as the API's JSON filter."""
-        return {self.left.name: None}
+        return {_filterable(self.left): None}
 
     def _negated_filter(self) -> dict[str, JSON]:
-        return {self.left.name: {"is_null": False}}
+        return {_filterable(self.left): {"is_null": False}}
 
-    def _predicate(self, reader: MakeReader, *, negated: bool) -> Predicate:
-        return _evaluate.is_null(reader(self.left.name), negated=negated)
+    def _judge(self, *values: object) -> bool | None:
+        return values[0] is None
 
-    def _names(self) -> Iterator[str]:
-        yield self.left.name
+    def _emit(self, code: Code, *, negated: bool) -> str:
+        return f"({self.left.emit(code)} is {'not ' if negated else ''}None)"
+
+    def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
+        yield from self.left.problems(schema)
 
     def _text(self) -> str:
         return f"{self.left} IS NULL"
@@ -209,23 +302,94 @@ class IsNull(Condition):
         return f"{self.left} IS NOT NULL"
 
 
-def _mismatch(schema: Schema, name: str, op: str, value: Value) -> Iterator[FieldError]:
-    """What the field can never be compared with, as the evaluator would say it of a row."""
-    held = schema.fields.get(name)
-    if held is None or held == "object":
-        return
-    wanted = kind_of(value)
-    fits = {
-        "text": wanted == "text",
-        "number": wanted == "number",
-        "integer": wanted == "number",
-        "time": wanted == "time" or (isinstance(value, str) and parse_time(value) is not None),
-        "list": wanted in {"text", "list"} and op not in ORDERED | {"starts_with", "ends_with"},
-    }[held]
-    if not fits or (op in TEXTUAL and held not in {"text", "list"}):
-        what = {"integer": "a whole number", "list": "a list of texts"}.get(held, f"a {held}")
-        message = f"it holds {what} and cannot be compared with {to_text(value)}"
-        yield FieldError(field=name, message=message, code="incompatible_types")
+@attrs.frozen(repr=False, str=False)
+class Matches(Leaf):
+    """Whether a pattern is found somewhere in a text.
+
+    Args:
+        left: The field.
+        pattern: The pattern.
+    """
+
+    left: FieldRef  # pyright: ignore[reportIncompatibleVariableOverride] -- frozen: a narrower one may stand in
+    pattern: Pattern
+
+    def to_filter(self) -> dict[str, JSON]:
+        """This node as the API's JSON filter."""
+        return {self.left.name: {"matches": self.pattern.text}}
+
+    def _judge(self, *values: object) -> bool | None:
+        text = text_of(self.left.where, values[0], self.pattern.text)
+        return None if text is None else self.pattern.found_in(text)
+
+    def _emit(self, code: Code, *, negated: bool) -> str:
+        test = f"{'not ' if negated else ''}{code.bind(self.pattern.found_in)}(v)"
+        return code.guarded(self._judge, self.left.name, "text", test, negated=negated)
+
+    def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
+        yield from constant_misfit(schema, self.left, "matches", self.pattern.text)
+
+    def _text(self) -> str:
+        return f"{self.left}.matches({quoted(self.pattern.text)})"
 
 
-__all__ = ["OPERATORS", "Compare", "FieldRef", "IsNull", "Literal", "OneOf", "Operand"]
+def matching(left: Operand, pattern: str) -> Matches:
+    """Whether a pattern is found in a field.
+
+    Args:
+        left: The field.
+        pattern: The pattern.
+
+    Raises:
+        InvalidInputError: The operand is no field, or the pattern is not one of ours.
+    """
+    if not isinstance(left, FieldRef):
+        raise invalid(str(left), "matches looks into a field", code="invalid_value")
+    try:
+        return Matches(left, Pattern(pattern))
+    except InvalidInputError as error:
+        raise invalid(left.name, error.message.rstrip("."), code="invalid_pattern", hint=error.hint) from None
+
+
+def _filterable(operand: Operand) -> str:
+    if isinstance(operand, FieldRef):
+        return operand.name
+    raise _not_filterable(str(operand), "calculate")
+
+
+def _not_filterable(label: str, what: str) -> InvalidInputError:
+    return invalid(
+        label,
+        f"a filter cannot {what}",
+        code="not_filterable",
+        hint="Evaluate the condition with .matches(row) instead.",
+    )
+
+
+def _to_json(name: str, value: Value) -> JSON:
+    if isinstance(value, datetime) and not _is_time(name):
+        raise _not_filterable(name, "tell a time from a text there")
+    return to_json(value)
+
+
+def _is_time(name: str) -> bool:
+    return PRODUCT_SCHEMA.fields.get(name) == "time"
+
+
+def _constant_text(left: Operand, value: Value) -> str:
+    implied = isinstance(left, FieldRef) and _is_time(left.name)
+    return f"TIMESTAMP {to_text(value)}" if isinstance(value, datetime) and not implied else to_text(value)
+
+
+__all__ = [
+    "OPERATORS",
+    "Compare",
+    "IsNull",
+    "Matches",
+    "OneOf",
+    "comparison",
+    "field_needed",
+    "matching",
+    "one_of",
+    "timed",
+]

@@ -9,7 +9,10 @@ from typing import Final
 
 import attrs
 
-from bulkeditor.errors import FieldError
+from bulkeditor.errors import FieldError, InvalidInputError
+
+KINDS: Final = ("text", "number", "integer", "time", "flag", "list", "object")
+"""What a field may hold."""
 
 
 def _frozen(fields: Mapping[str, str]) -> Mapping[str, str]:
@@ -23,11 +26,21 @@ class Schema:
     Args:
         name: What a row is, for messages (``product``).
         fields: Field names and the kind of value each holds: ``text``, ``number``, ``integer``, ``time``,
-            ``list`` (of text) or ``object`` (its entries are reached by dotted names).
+            ``flag``, ``list`` (of text) or ``object`` (its entries are reached by dotted names).
+
+    Raises:
+        InvalidInputError: A kind is none of these.
     """
 
     name: str
     fields: Mapping[str, str] = attrs.field(converter=_frozen)
+
+    def __attrs_post_init__(self) -> None:
+        for field, kind in self.fields.items():
+            if kind not in KINDS:
+                raise InvalidInputError(
+                    f"{field}: a {self.name} cannot hold {kind!r}.", hint=f"Use one of {', '.join(KINDS)}."
+                )
 
     def problem(self, field: str) -> FieldError | None:
         """What is wrong with a field's name; None when it is known.

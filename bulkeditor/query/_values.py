@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -22,7 +22,15 @@ ORDERED: Final = frozenset({"lt", "lte", "gt", "gte"})
 TEXTUAL: Final = frozenset({"contains", "starts_with", "ends_with"})
 
 # Wider than any price or count, and small enough that writing one out cannot fill the memory.
-_MAX_EXPONENT = 60
+_MAX_EXPONENT: Final = 60
+# A row's value may be a page of text.
+_SHOWN: Final = 60
+
+_ESCAPES: Final[Mapping[str, str]] = MappingProxyType(
+    {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+)
+# Control characters, line separators, and marks that turn the direction of what follows.
+_TO_ESCAPE: Final = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]')
 
 _KIND_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -66,7 +74,7 @@ def scalar(value: object, field: str) -> Scalar:
     if isinstance(value, float | Decimal):
         return _decimal(value, field)
     if isinstance(value, datetime):
-        return _aware(value, field)
+        return aware(value, field)
     raise invalid(
         field,
         f"cannot compare with a value of type {type(value).__name__}",
@@ -90,16 +98,28 @@ def tag(item: object, field: str) -> str:
 
 
 def _decimal(value: float | Decimal, field: str) -> Decimal:
-    # repr is the shortest text that reads back to the same float: 0.1 means 0.1.
-    number = value if isinstance(value, Decimal) else Decimal(repr(value))
-    if not number.is_finite():
-        raise invalid(field, f"{value} is no number to compare with", code="invalid_value")
-    if number and abs(number.adjusted()) >= _MAX_EXPONENT:
-        raise invalid(field, "the number is too large or too small to compare with", code="invalid_value")
+    number = finite(value, field)
+    exponent = cast("int", number.as_tuple().exponent)
+    if not number and abs(exponent) >= _MAX_EXPONENT:
+        return Decimal(0)
+    if max(abs(number.adjusted()), abs(exponent)) >= _MAX_EXPONENT:
+        raise invalid(
+            field, "the number is too large, too small or too long to compare with", code="invalid_value"
+        )
     return number
 
 
-def _aware(value: datetime, field: str) -> datetime:
+def finite(value: float | Decimal, field: str) -> Decimal:
+    """A number as Decimal; NaN and the infinities, which have no place in any order, are refused."""
+    # repr is the shortest text that reads back to the same float: 0.1 means 0.1.
+    number = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
+    if not number.is_finite():
+        raise invalid(field, f"{value} is no number to compare with", code="invalid_value")
+    return number
+
+
+def aware(value: datetime, field: str) -> datetime:
+    """The same time; one without a zone is refused."""
     if value.tzinfo is None:
         raise invalid(
             field,
@@ -107,16 +127,20 @@ def _aware(value: datetime, field: str) -> datetime:
             code="naive_time",
             hint="Add one: datetime(…, tzinfo=UTC).",
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise invalid(field, f"in UTC there is no time {value.isoformat()}", code="invalid_value") from None
     return value
 
 
 def parse_time(text: str) -> datetime | None:
-    """Read RFC 3339 text; None when it is no time or has no zone."""
+    """Read RFC 3339 text; None when it is no time, has no zone, or does not exist in UTC."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo is not None else None
 
 
 def time_text(value: datetime) -> str:
@@ -141,7 +165,17 @@ def to_text(value: Value) -> str:
         return str(value)
     if isinstance(value, tuple):
         return "[" + ", ".join(to_text(item) for item in value) + "]"
-    return json.dumps(time_text(value) if isinstance(value, datetime) else value, ensure_ascii=False)
+    return quoted(time_text(value) if isinstance(value, datetime) else value)
+
+
+def quoted(text: str) -> str:
+    """Text in double quotes, with what a terminal would act on or not show written as escapes."""
+    return f'"{_TO_ESCAPE.sub(_escape, text)}"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    char = found[0]
+    return _ESCAPES.get(char) or f"\\u{ord(char):04x}"
 
 
 def kind_of(value: object) -> str:
@@ -161,38 +195,45 @@ def kind_of(value: object) -> str:
 
 def incompatible(field: str, value: object, other: object) -> InvalidInputError:
     """The error for two values that cannot be compared."""
-    # Python refuses to write out an integer of thousands of digits.
-    huge = isinstance(value, int) and abs(value) >= 10**_MAX_EXPONENT
-    shown = "beyond all measure" if huge else repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "…"  # noqa: PLR2004 -- a row's value may be a page of text
-    left, right = _KIND_NAMES[kind_of(value)], _KIND_NAMES[kind_of(other)]
-    message = f"cannot compare {left} {shown} with {right} {_shown(other)}"
+    left, right = (f"{_KIND_NAMES[kind_of(each)]} {shown(each)}" for each in (value, other))
     hint = None
     if kind_of(value) == "number" and isinstance(other, str):
         hint = "Write the number without quotes; for money, Decimal('29.99')."
-    return invalid(field, message, code="incompatible_types", hint=hint)
+    return invalid(field, f"cannot compare {left} with {right}", code="incompatible_types", hint=hint)
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, str | bool | int | Decimal | datetime):
-        return to_text(value)
-    return repr(value)
+def shown(value: object) -> str:
+    """A row's value for people: as in a condition's text, cut where it is long."""
+    if value is None:
+        return "null"
+    if isinstance(value, int) and abs(value) >= 10**_MAX_EXPONENT:
+        # Python refuses to write out an integer of thousands of digits.
+        return "beyond all measure"
+    if isinstance(value, Decimal):
+        # 1e999999 written out would fill the memory.
+        small = value.is_finite() and abs(value.adjusted()) < _MAX_EXPONENT
+        text = to_text(value) if small else str(value)
+    elif isinstance(value, str | bool | int) or (isinstance(value, datetime) and value.tzinfo is not None):
+        text = to_text(value)
+    else:
+        text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
-
-Test: TypeAlias = Callable[[object], bool | None]
-"""What a leaf asks of a value that is there; None where the two have no answer in common."""
 
 __all__ = [
     "ORDERED",
     "TEXTUAL",
     "Scalar",
-    "Test",
     "Value",
+    "aware",
+    "finite",
     "incompatible",
     "invalid",
     "kind_of",
     "parse_time",
+    "quoted",
     "scalar",
+    "shown",
     "tag",
     "time_text",
     "to_json",

@@ -14,10 +14,12 @@ import attrs
 
 from bulkeditor.sandbox._http import Problem, Refusal
 from bulkeditor.sandbox._json import JSON
+from bulkeditor.sandbox._patterns import PatternError, compile_pattern
 from bulkeditor.sandbox._rows import MONEY, MONEY_SCALE, TEXTS, parse_time, tag_needle, tags_key
 
 _OPERATORS: Final = (
-    "eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "contains", "starts_with", "ends_with", "is_null",
+    "eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "contains", "starts_with", "ends_with", "matches",
+    "is_null",
 )  # fmt: skip
 _COMPARE: Final = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _GROUPS: Final = ("and", "or", "not")
@@ -144,7 +146,7 @@ class _Field:
                 if not isinstance(operand, bool):
                     self.refuse("is_null", "true or false")
                 return self.is_null() if operand else _negated(self.is_null())
-            case "contains" | "starts_with" | "ends_with":
+            case "contains" | "starts_with" | "ends_with" | "matches":
                 return self.text_operator(operator, operand)
             case _:
                 return _UNKNOWN if operand is None else self.compare(_COMPARE[operator], operand)
@@ -174,8 +176,14 @@ class _Field:
         _refuse(self.name, f"{self.name}: {operator} works on text only.")
 
 
-def _text_match(operator: str, haystack: str, needle: str) -> Sql:
+def _text_match(name: str, operator: str, haystack: str, needle: str) -> Sql:
     """Exact, case-sensitive; blobs, because SQLite's text functions stop at NUL and LIKE folds case."""
+    if operator == "matches":
+        try:
+            compile_pattern(needle)
+        except PatternError as error:
+            _refuse(name, f"{name}: matches cannot read its pattern: {error}.")
+        return Sql(f"matches({haystack}, ?)", (needle,))
     blob = needle.encode()
     if operator == "contains":
         return Sql(f"(instr(CAST({haystack} AS BLOB), ?) > 0)", (blob,))
@@ -209,7 +217,7 @@ class _Text(_Field):
     def text_operator(self, operator: str, operand: JSON) -> Sql:
         if not isinstance(operand, str):
             self.refuse(operator)
-        return _text_match(operator, self.sql, operand)
+        return _text_match(self.name, operator, self.sql, operand)
 
 
 class _Number(_Field):
@@ -331,7 +339,7 @@ class _Dotted(_Field):
     def text_operator(self, operator: str, operand: JSON) -> Sql:
         if not isinstance(operand, str):
             self.refuse(operator, "text")
-        return self._lookup(_text_match(operator, "e.value", operand), "'text'", otherwise="NULL")
+        return self._lookup(_text_match(self.name, operator, "e.value", operand), "'text'", otherwise="NULL")
 
 
 _KINDS: Final[dict[str, Callable[[str], _Field]]] = {

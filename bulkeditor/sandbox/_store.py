@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bulkeditor.errors import ConfigurationError
+from bulkeditor.sandbox._patterns import compile_pattern
 from bulkeditor.sandbox._schema import INDEXES, TABLES
 
 MICROSECONDS: Final = 1_000_000
@@ -221,7 +222,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     # synchronous OFF: the file is as short-lived as this process, so power loss is no concern.
     for pragma in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("matches", 2, _matches, deterministic=True)
     return connection
+
+
+def _matches(text: object, pattern: str) -> bool | None:
+    """The SQL function of the operator; NULL stays NULL."""
+    return compile_pattern(pattern)(text) if isinstance(text, str) else None
 
 
 def _dispose(connection: sqlite3.Connection, folder: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bulkeditor.query import Condition
+from bulkeditor.models import Product, encode
+from bulkeditor.query import Condition, parse_condition
 from bulkeditor.sandbox import Sandbox
+from tests.query import language
 
 WORDS = ["", "A", "a", "Acme", "acme co", "b", "Ü", "100%", "_", "x,y"]
 AMOUNTS = [Decimal(text) for text in ("0", "0.0121", "4.5", "10.00", "10.01", "-1", "1000000")]
@@ -64,6 +69,7 @@ def operators(values: Any) -> Any:
 text_tests = st.one_of(
     operators(words),
     st.dictionaries(st.sampled_from(["contains", "starts_with", "ends_with"]), words, min_size=1),
+    st.fixed_dictionaries({"matches": st.sampled_from(language.PATTERNS)}),
 )
 leaves = st.one_of(
     st.dictionaries(TEXT, text_tests, min_size=1, max_size=2),
@@ -105,3 +111,103 @@ def test_both_sides_find_the_same_products(shop, filter_):
     found = [row["id"] for row in answer.json()["products"]]
     condition = Condition.from_filter(filter_)
     assert found == [row["id"] for row in products if condition.matches(row)]
+
+
+# ---- the whole language, in every form it has ----
+
+PAIRS = int(os.environ.get("BULKEDITOR_AGREEMENT_PAIRS", "6000"))
+"""Pairs of a filter and a row that the server is asked about; `nox -s agreement_full` asks 100,000."""
+
+ROWS = 40
+FILTERS = 50
+
+
+class Agreement:
+    """Asks the same of the server, of the local evaluator and of the oracle, and counts."""
+
+    def __init__(self) -> None:
+        self.filters = 0
+        self.usable = 0
+        self.pairs = 0
+        self.local_pairs = 0
+        self.operators: Counter[str] = Counter()
+
+    def run(self, rnd: random.Random) -> None:
+        """One shop, and questions until enough of them select neither nearly none nor nearly all."""
+        rows = language.make_rows(rnd, ROWS)
+        with (
+            Sandbox(catalog=rows, readings={"filter": "operators"}) as sandbox,
+            httpx.Client(base_url=sandbox.base_url, headers={"X-API-Key": sandbox.api_key}) as http,
+            sandbox.connect() as shop,
+        ):
+            products = shop.products.list().all()
+            enough = self.usable + FILTERS
+            while self.usable < enough:
+                self.filters += 1
+                local = self.filters % 4 == 0  # what JSON cannot say is asked of the others alone
+                question = language.make_question(rnd, rnd.randrange(3), local=local)
+                expected = [language.oracle(question, row) is True for row in rows]
+                condition = self._read(question, rnd)
+                self._evaluate(condition, rows, products, expected)
+                if not local:
+                    self._ask_server(http, question, condition, rows, expected)
+                if 0.05 <= sum(expected) / len(expected) <= 0.95:
+                    self._count(question, local=local)
+
+    def _count(self, question: language.Question, *, local: bool) -> None:
+        self.usable += 1
+        self.pairs += 0 if local else ROWS
+        self.local_pairs += ROWS if local else 0
+        self.operators.update(set(language.operators(question)))
+
+    def _read(self, question: language.Question, rnd: random.Random) -> Condition:
+        condition = language.built(question)
+        text = language.Writer(rnd).write(question)
+        assert parse_condition(text) == condition, text
+        assert parse_condition(str(condition)) == condition
+        return condition
+
+    def _evaluate(
+        self, condition: Condition, plain: list[Any], products: list[Product], expected: list[bool]
+    ) -> None:
+        compiled = condition.compile()
+        for rows in (plain, products):
+            assert [condition.matches(row) for row in rows] == expected, condition
+            assert compiled.mask(rows) == expected, condition
+            chosen = [row for row, answer in zip(rows, expected, strict=True) if answer]
+            assert list(map(id, compiled.select(rows))) == list(map(id, chosen)), condition
+            assert [condition.explain(row).matched for row in rows] == expected, condition
+
+    def _ask_server(
+        self,
+        http: httpx.Client,
+        question: language.Question,
+        condition: Condition,
+        rows: list[Any],
+        expected: list[bool],
+    ) -> None:
+        written = language.filter_of(question)
+        assert Condition.from_filter(written) == condition, written
+        for filter_ in (written, condition.to_filter()):
+            params = {"filter": encode(filter_).decode(), "limit": "250", "fields": "id"}
+            answer = http.get("/api/v1/products", params=params)
+            assert answer.status_code == 200, (answer.text, filter_)
+            found = {row["id"] for row in answer.json()["products"]}
+            assert [row["id"] in found for row in rows] == expected, filter_
+
+
+@pytest.mark.slow
+def test_builder_text_filter_server_and_evaluator_select_the_same_rows():
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
+    agreement = Agreement()
+    for number in range(1000):
+        agreement.run(random.Random(seed + number))
+        if agreement.pairs >= PAIRS:
+            break
+    assert agreement.pairs >= PAIRS
+    print(  # noqa: T201 - the figures of the long run
+        f"{agreement.pairs} pairs with the server, {agreement.local_pairs} without; "
+        f"{agreement.usable} of {agreement.filters} filters select 5 to 95 % of their rows\n"
+        f"{dict(agreement.operators.most_common())}"
+    )
