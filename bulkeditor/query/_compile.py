@@ -71,7 +71,7 @@ class Compiled:
         try:
             return self._on_mapping(row)  # pyright: ignore[reportUnknownArgumentType] -- a dict of anything
         except KeyError as error:
-            values: Mapping[str, Any] = row
+            values: Mapping[str, Any] = row  # pyright: ignore[reportUnknownVariableType] -- as above
             if TAGS in values or TAGS not in self._columns:
                 raise NotLoadedError(str(error.args[0]), model="row") from None
         return self.matches({**values, TAGS: []})

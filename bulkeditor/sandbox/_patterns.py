@@ -13,11 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-Tree: TypeAlias = tuple[Any, ...]
+import attrs
 
-_NOTHING_LEFT: Final[Tree] = ("end",)
 _COUNT: Final = re.compile(r"\{(\d{1,3})(,?)(\d{0,3})\}", re.ASCII)
 _MAX_LENGTH: Final = 500
 _MAX_SIZE: Final = 256
@@ -26,6 +25,39 @@ _MAX_DEPTH: Final = 20
 
 class PatternError(ValueError):
     """The text is no pattern of this server."""
+
+
+@attrs.frozen
+class _End:
+    """Nothing is left."""
+
+
+@attrs.frozen
+class _One:
+    """One character."""
+
+    accepts: re.Pattern[str]
+
+
+@attrs.frozen(cache_hash=True)
+class _Then:
+    first: _Tree
+    second: _Tree
+
+
+@attrs.frozen(cache_hash=True)
+class _Or:
+    choices: tuple[_Tree, ...]
+
+
+@attrs.frozen(cache_hash=True)
+class _Times:
+    inner: _Tree
+    low: int
+    high: int | None
+
+
+_Tree: TypeAlias = _End | _One | _Then | _Or | _Times
 
 
 @lru_cache(maxsize=256)
@@ -38,62 +70,84 @@ def compile_pattern(text: str) -> Callable[[str], bool]:
     if len(text) > _MAX_LENGTH:
         raise PatternError(f"a pattern has at most {_MAX_LENGTH} characters")
     alternatives = _Reader(text).pattern()
-    if sum(_size(tree) for tree, _, _ in alternatives) > _MAX_SIZE:
+    if sum(_size(alternative.tree) for alternative in alternatives) > _MAX_SIZE:
         raise PatternError("the pattern is too large")
-    return lambda subject: any(_found(*alternative, subject) for alternative in alternatives)
+    return lambda subject: any(_found(alternative, subject) for alternative in alternatives)
 
 
-def _found(tree: Tree, from_start: bool, to_end: bool, subject: str) -> bool:  # noqa: FBT001 -- as they are kept
-    left = {tree}
+@attrs.frozen
+class _Alternative:
+    """One of the outermost alternatives, and whether it is tied to the ends of the text."""
+
+    from_start: bool
+    tree: _Tree
+    to_end: bool
+
+
+def _found(wanted: _Alternative, subject: str) -> bool:
+    start = frozenset({wanted.tree})
+    left = start
     for char in subject:
-        if not to_end and any(map(_may_end, left)):
+        if not wanted.to_end and any(map(_may_end, left)):
             return True
-        left = {rest for part in left for rest in _after(part, char)}
-        if not from_start:
-            left.add(tree)
+        left = _step(left, char) if wanted.from_start else _step(left, char) | start
     return any(map(_may_end, left))
 
 
-def _may_end(tree: Tree) -> bool:
+@lru_cache(maxsize=4096)
+def _step(left: frozenset[_Tree], char: str) -> frozenset[_Tree]:
+    return frozenset(rest for tree in left for rest in _after(tree, char))
+
+
+def _may_end(tree: _Tree) -> bool:
     match tree:
-        case ("end",):
+        case _End():
             return True
-        case ("then", first, second):
+        case _One():
+            return False
+        case _Then(first, second):
             return _may_end(first) and _may_end(second)
-        case ("or", *choices):
+        case _Or(choices):
             return any(map(_may_end, choices))
-        case ("times", inner, low, _):
+        case _Times(inner, low, _):
             return low == 0 or _may_end(inner)
-    return False
 
 
-def _after(tree: Tree, char: str) -> set[Tree]:
+def _after(tree: _Tree, char: str) -> set[_Tree]:
     """The derivatives of a tree: what may be left of it after a character."""
     match tree:
-        case ("char", accepts):
-            return {_NOTHING_LEFT} if accepts.match(char) else set()
-        case ("then", first, second):
+        case _End():
+            return set()
+        case _One(accepts):
+            return {_End()} if accepts.match(char) else set()
+        case _Then(first, second):
             rests = {_then(rest, second) for rest in _after(first, char)}
             return rests | _after(second, char) if _may_end(first) else rests
-        case ("or", *choices):
+        case _Or(choices):
             return {rest for choice in choices for rest in _after(choice, char)}
-        case ("times", inner, low, high) if high != 0:
-            again = ("times", inner, max(0, low - 1), None if high is None else high - 1)
+        case _Times(inner, low, high):
+            if high == 0:
+                return set()
+            again = _Times(inner, max(0, low - 1), None if high is None else high - 1)
             return {_then(rest, again) for rest in _after(inner, char)}
-    return set()
 
 
-def _then(first: Tree, second: Tree) -> Tree:
-    return second if first == _NOTHING_LEFT else ("then", first, second)
+def _then(first: _Tree, second: _Tree) -> _Tree:
+    return second if isinstance(first, _End) else _Then(first, second)
 
 
-def _size(tree: Tree) -> int:
+def _size(tree: _Tree) -> int:
     match tree:
-        case ("char", _):
+        case _End():
+            return 0
+        case _One():
             return 1
-        case ("times", inner, low, high):
+        case _Then(first, second):
+            return _size(first) + _size(second)
+        case _Or(choices):
+            return sum(map(_size, choices))
+        case _Times(inner, low, high):
             return _size(inner) * (max(1, low) if high is None else high)
-    return sum(_size(part) for part in tree[1:])
 
 
 class _Reader:
@@ -101,25 +155,24 @@ class _Reader:
         self._rest = text
         self._depth = 0
 
-    def pattern(self) -> list[tuple[Tree, bool, bool]]:
-        found: list[tuple[Tree, bool, bool]] = []
+    def pattern(self) -> list[_Alternative]:
+        found: list[_Alternative] = []
         while True:
-            from_start, tree = self._skip("^"), self._row()
-            found.append((tree, from_start, self._skip("$")))
+            found.append(_Alternative(self._skip("^"), self._row(), self._skip("$")))
             if not self._skip("|"):
                 break
         if self._rest:
             raise PatternError(f"{self._rest[:20]!r} cannot stand where it does")
         return found
 
-    def _row(self) -> Tree:
-        tree = _NOTHING_LEFT
+    def _row(self) -> _Tree:
+        tree: _Tree = _End()
         while self._rest and self._rest[0] not in "|)$":
             item = self._counted(self._item())
-            tree = item if tree == _NOTHING_LEFT else ("then", tree, item)
+            tree = _then(tree, item)
         return tree
 
-    def _counted(self, item: Tree) -> Tree:
+    def _counted(self, item: _Tree) -> _Tree:
         if self._rest[:1] not in {"*", "+", "?", "{"}:
             return item
         found = _COUNT.match(self._rest)
@@ -134,23 +187,23 @@ class _Reader:
             self._rest = self._rest[1:]
         if self._rest[:1] in {"*", "+", "?", "{"} or max(low, high or 0) > _MAX_SIZE or (high or low) < low:
             raise PatternError("a repetition is repeated, too large, or ends before it begins")
-        tree = ("times", item, low, high)
+        tree = _Times(item, low, high)
         if _size(tree) > _MAX_SIZE:
             raise PatternError("the pattern is too large")
-        return tree if _size(item) else _NOTHING_LEFT
+        return tree if _size(item) else _End()
 
-    def _item(self) -> Tree:
+    def _item(self) -> _Tree:
         char, self._rest = self._rest[0], self._rest[1:]
         if char == "(":
             return self._group()
         if char == "[":
-            return ("char", re.compile(f"[{'^' if self._skip('^') else ''}{self._set()}]", re.ASCII))
+            return _One(re.compile(f"[{'^' if self._skip('^') else ''}{self._set()}]", re.ASCII))
         if char in "*+?{^":
             raise PatternError(f"{char} cannot stand where it does")
         one = "." if char == "." else self._escaped() if char == "\\" else re.escape(char)
-        return ("char", re.compile(one, re.ASCII))
+        return _One(re.compile(one, re.ASCII))
 
-    def _group(self) -> Tree:
+    def _group(self) -> _Tree:
         self._depth += 1
         if self._depth > _MAX_DEPTH or (self._skip("?") and not self._skip(":")):
             raise PatternError("a group is of an unknown kind or too deep")
@@ -160,7 +213,7 @@ class _Reader:
         if not self._skip(")"):
             raise PatternError("a group is not closed")
         self._depth -= 1
-        return ("or", *choices)
+        return _Or(tuple(choices))
 
     def _escaped(self) -> str:
         char, self._rest = self._rest[:1], self._rest[1:]
