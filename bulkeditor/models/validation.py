@@ -27,6 +27,7 @@ TITLE_TOO_SHORT: Final = "Title must be at least 3 characters"
 
 MAX_TAGS: Final = 250
 MAX_TAG_LENGTH: Final = 255
+MAX_ENTRIES: Final = 250
 MAX_DECIMALS: Final = 6
 MONEY_LIMIT: Final = Decimal(10) ** 12
 QUANTITY_LIMIT: Final = 10**12
@@ -236,10 +237,20 @@ def _custom_fields(name: str, value: object) -> Iterator[FieldError]:
         yield FieldError(field=name, message=f"{name} must be an object", code="invalid_type")
         return
     plain_json(cast("object", value), name)
-    for key in cast("Mapping[str, object]", value):
+    entries = cast("Mapping[str, object]", value)
+    yield from _not_too_many(name, entries, "custom fields")
+    for key, item in entries.items():
         if not key or len(key) > MAX_TAG_LENGTH:
             message = f"A custom field's name has 1 to {MAX_TAG_LENGTH} characters"
             yield FieldError(field=name, message=message, code="invalid_value")
+        elif isinstance(item, str):
+            yield from _text(f"{name}.{key}", item)
+
+
+def _not_too_many(name: str, entries: Mapping[Any, object], what: str) -> Iterator[FieldError]:
+    if len(entries) > MAX_ENTRIES:
+        message = f"At most {MAX_ENTRIES} {what} are allowed, not {len(entries)}"
+        yield FieldError(field=name, message=message, code="too_many")
 
 
 def _options(name: str, value: object) -> Iterator[FieldError]:
@@ -250,7 +261,9 @@ def _options(name: str, value: object) -> Iterator[FieldError]:
             field=name, message="options must be an object of names and texts", code="invalid_type"
         )
         return
-    for key, text in cast("Mapping[object, object]", value).items():
+    entries = cast("Mapping[object, object]", value)
+    yield from _not_too_many(name, entries, "options")
+    for key, text in entries.items():
         if not isinstance(key, str) or not key or not isinstance(text, str):
             yield FieldError(
                 field=f"{name}.{key}", message="An option has a name and a text", code="invalid_type"

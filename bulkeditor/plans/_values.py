@@ -33,8 +33,8 @@ def check_fields(names: Iterable[str], who: str) -> None:
         InvalidInputError: There is no such field, or the server alone sets it.
     """
     for name in names:
-        column, entry = column_of(name), entry_of(name)
-        if column not in WRITABLE or (entry is not None and (column != CUSTOM or not entry)):
+        column = column_of(name)
+        if column not in WRITABLE or (entry_of(name) is not None and column != CUSTOM):
             _refuse(name, who)
 
 
@@ -42,7 +42,7 @@ def _refuse(name: str, who: str) -> NoReturn:
     column = column_of(name)
     if column in WRITABLE:
         problem = f"{name!r:.80} cannot be changed by itself"
-        hint = f"Give the whole of {column}." if column != CUSTOM else "Name the entry after the dot."
+        hint = f"Give the whole of {column}."
     else:
         problem = f"{name!r:.80} is no field that can be changed"
         hint = did_you_mean(column, WRITABLE).strip() or f"There are {', '.join(WRITABLE)}."

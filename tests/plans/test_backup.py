@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from bulkeditor.models._base import build
 from bulkeditor.plans._backup import Ending, backup_file, read_backup
 from bulkeditor.plans._backup_restore import Restorer
 from bulkeditor.plans._gather import Origin
-from bulkeditor.sandbox.catalog import read_catalog
 from tests.client.conftest import HurriedClock
+from tests.plans.catalogs import CATALOGS, catalog_of
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
@@ -125,36 +124,11 @@ def test_a_filter_chooses_products_as_they_are_now(shop: Any, path: Path) -> Non
     assert [row.product for row in plan.rows] == ["product_id_1"]
 
 
-CATALOGS = (
-    "shopify-csv/gatsby-starter-products.csv",
-    "shopify-csv/packt-product-data.csv",
-    "shopify-csv/shopifypartners-apparel.csv",
-    "shopify-csv/shopifypartners-home-and-garden.csv",
-    "shopify-csv/shopifypartners-jewelery.csv",
-    "catalogs/jlcparts/parts.jsonl.gz",
-    "vectors/naughty-strings/blns.json",
-)
-
-
-def _catalog(source: Path) -> Any:
-    if source.suffix == ".csv":
-        return source
-    if source.suffix == ".gz":
-        return list(islice(read_catalog(source), 800))
-    # Every string is the SKU, title, vendor, tag, barcode and custom field of a product.
-    strings = [text for text in json.loads(source.read_text("utf-8")) if text.strip() and "\x00" not in text]
-    return [
-        {"sku": text, "title": f"{text} mug", "vendor": text, "tags": [text[:200]], "barcode": text,
-         "custom_fields": {"text": text}, "price": "1.00"}
-        for text in dict.fromkeys(strings)
-    ]  # fmt: skip
-
-
 @pytest.mark.shared
 @pytest.mark.parametrize("catalog", CATALOGS)
 def test_real_catalogs_come_back_as_they_were(shared: Path, tmp_path: Path, catalog: str) -> None:
     with (
-        be.Sandbox(catalog=_catalog(shared / "data" / catalog)) as sandbox,
+        be.Sandbox(catalog=catalog_of(shared / "data" / catalog)) as sandbox,
         sandbox.connect(clock=HurriedClock()) as shop,
     ):
         listed = {product.id: product for product in shop.products.list()}
