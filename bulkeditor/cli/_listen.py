@@ -115,6 +115,8 @@ def _outcome(passed: Passed, *, forwarded: bool) -> tuple[str, bool]:
         text = f"{reply.status} {_phrase(reply.status)}".strip() + f", {took}"
         if reply.location is not None and reply.status not in _OK:
             text += f": redirects are not followed ({reply.location})"
+        if reply.status == HTTPStatus.GONE:
+            text += ": the sandbox sends nothing more, start again"
     elif forwarded:
         text = f"no answer: {reply.problem}"
     else:

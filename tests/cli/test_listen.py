@@ -173,6 +173,7 @@ def test_an_application_that_is_killed_gets_it_when_it_is_back(start, sandbox):
         (503, "503 Service Unavailable"),
         (301, r"301 Moved Permanently, \d+ ms: redirects are not followed \(/elsewhere/\)"),
         (299, "299, "),
+        (410, r"410 Gone, \d+ ms: the sandbox sends nothing more"),
     ],
 )
 def test_the_application_answers_the_sender(start, sandbox, application, status, told):

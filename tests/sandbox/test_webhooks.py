@@ -388,8 +388,8 @@ def test_events_of_one_product_leave_in_the_order_of_its_changes(serve, receiver
     subscribe(http, receiver, "product.updated")
 
     def change(worker):
-        for number in range(15):
-            with Http(base_url=sandbox.base_url, headers={"X-API-Key": sandbox.api_key}) as own:
+        with Http(base_url=sandbox.base_url, headers={"X-API-Key": sandbox.api_key}) as own:
+            for number in range(15):
                 own.update({"id": "product_id_1", "title": f"Title {worker} {number}"})
 
     with ThreadPoolExecutor(4) as pool:

@@ -104,7 +104,7 @@ class Wire:
 
     def wait(self, count: int) -> list[Connection]:
         with self._done:
-            assert self._done.wait_for(lambda: len(self.connections) >= count, 5), self.connections
+            assert self._done.wait_for(lambda: len(self.connections) >= count, 20), self.connections
             return list(self.connections)
 
     def close(self) -> None:
@@ -296,7 +296,7 @@ def test_a_receiver_has_so_long_to_answer(serve, wire, answer):
     began = time.monotonic()
     bench.change("A")
     assert bench.last() == ("pending", None, "no answer within 0.2 s")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8, "a wait that starts anew at each byte would never end"
 
 
 def endless(connection: Connection) -> None:
