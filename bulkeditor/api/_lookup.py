@@ -141,7 +141,9 @@ class _Search:
             left = walk.pages_left
             if self._filters and not walk.done and (pages if left is None else left) > rest * self._cost:
                 return False
-        self._gaps = bool(walk.missing or walk.problems)
+        # Without a total, rows that came twice are the only sign that others did not come at all.
+        drifted = bool(walk.moved) and walk.pages_left is None
+        self._gaps = bool(walk.missing or walk.problems) or drifted
         if not self._gaps:
             self._settled.update(self._rows)
         return not self._gaps

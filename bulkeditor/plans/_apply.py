@@ -10,7 +10,8 @@ from bulkeditor.engine import Context, Done, Handler, Step, Workflow
 from bulkeditor.http import Exchange, RetryPolicy, ServerFacts
 from bulkeditor.models import JSON
 from bulkeditor.plans._check import beginning, gate, look, missing, probe, read_one_page
-from bulkeditor.plans._clear import clear, restore
+from bulkeditor.plans._clear import clear
+from bulkeditor.plans._restore import mend, restore
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._work import Server, Work
 from bulkeditor.plans._write import write
@@ -25,6 +26,7 @@ _HANDLERS: Final[Mapping[str, Callable[[Work], Exchange[Done]]]] = MappingProxyT
         "write": write,
         "clear": clear,
         "restore": restore,
+        "mend": mend,
     }
 )
 

@@ -163,9 +163,22 @@ class Check:
         writes = [write for product in products if (write := self._decide(product)) is not None]
         if self._of == "survey":
             return []
-        steps, unsendable = self._work.writes(writes, of=self._of, page=page, turn=turn)
-        self._results += unsendable
+        steps: list[Step] = []
+        for name, chosen in self._apart(writes):
+            more, unsendable = self._work.writes(chosen, of=self._of, page=page, turn=turn, name=name)
+            steps += more
+            self._results += unsendable
         return [] if self.stopped else steps
+
+    def _apart(self, writes: Sequence[Write]) -> Iterable[tuple[str, Sequence[Write]]]:
+        """What is expected to be refused goes in requests of its own, and takes nothing else with it."""
+        if self._work.given.on_error != "best_effort":
+            return (("write", writes),)
+        pairs = [write.apart() for write in writes]
+        return (
+            ("write", [good for good, _ in pairs if good.rows]),
+            ("doubt", [bad for _, bad in pairs if bad.rows]),
+        )
 
     def _decide(self, product: Product) -> Write | None:
         rows = self._rows(product.id)

@@ -103,6 +103,13 @@ class Write:
         """Whether a row is written over something that the plan did not see."""
         return not identical(row.field, row.before, self.found(row))
 
+    def apart(self) -> tuple[Write, Write]:
+        """What should be taken, and what is expected to be refused: two writes that share no column."""
+        bad = {group_of(item.row.field) for item in self.rows if item.row.problem is not None}
+        columns = {column_of(item.row.field) for item in self.rows if group_of(item.row.field) in bad}
+        refused = [item for item in self.rows if column_of(item.row.field) in columns]
+        return self.only(item for item in self.rows if item not in refused), self.only(refused)
+
     def only(self, rows: Iterable[Numbered]) -> Write:
         """The same with some of its rows."""
         kept = tuple(rows)

@@ -106,7 +106,7 @@ def judge(sending: Sending, *, on_error: OnError, silent: bool, last: bool) -> V
     if outcome.ok:
         return Verdict(results=tuple(_done(write, item, outcome) for item in write.rows))
     if outcome.code == "overtaken":
-        return _overtaken(sending, on_error)
+        return _overtaken(sending, on_error, last=last)
     if outcome.code == "not_applied" and sending.held is not None:
         return _not_applied(sending, sending.held, silent=silent, last=last)
     if any(error.code == CHANGED for error in outcome.errors):
@@ -151,7 +151,7 @@ def _rest(write: Write, results: list[RowResult], rows: list[Numbered], again: A
 # The answer was lost, and somebody else has written since
 
 
-def _overtaken(sending: Sending, on_error: OnError) -> Verdict:
+def _overtaken(sending: Sending, on_error: OnError, *, last: bool) -> Verdict:
     product, write = sending.held, sending.write
     assert product is not None
     results: list[RowResult] = []
@@ -168,6 +168,8 @@ def _overtaken(sending: Sending, on_error: OnError) -> Verdict:
                 RowResult(number=item.number, status="skipped", code="group_stale", message=message)
                 for item in as_before
             ]
+        elif last:
+            results += [_unknown(item, _held(product, item)) for item in as_before]
         else:
             open_ += as_before
     return _rest(write, results, open_, "look")

@@ -289,9 +289,11 @@ def _under_way(ledger: Ledger, run: RunRow) -> frozenset[int]:
 
 
 def _numbers(step: Step) -> Iterable[int]:
-    if step.kind not in {"write", "clear", "restore"}:
+    if step.kind not in {"write", "clear", "restore", "mend"}:
         return ()
-    return (number for values in cast("list[Any]", step.params["products"]) for number in values[-1])
+    params = cast("dict[str, Any]", step.params)
+    products = params.get("cleared", params)["products"]
+    return (number for values in products for number in values[-1])
 
 
 def _left(number: int, run: RunRow, *, stopped: bool, sent: bool) -> RowResult:

@@ -29,20 +29,19 @@ def sender_of(work: Work, *, page: str | None, atomic: bool = False) -> BatchSen
     return BatchSender(work.server.policy, read=near(page), key=key, atomic=atomic)
 
 
-def deliver(work: Work, sender: BatchSender, rows: Sequence[Row], *, read: bool = False) -> Exchange[None]:
+def deliver(work: Work, sender: BatchSender, rows: Sequence[Row]) -> Exchange[None]:
     """Send rows until each has its outcome.
 
     Args:
         work: The step.
         sender: Sends them.
         rows: The batch.
-        read: Whether they were made of what was read in this very attempt.
 
     Raises:
         BulkEditorError: The server cannot be reached, or refuses whatever is sent: the step is not over, and
             is settled by reading when it is taken up again.
     """
-    if work.ctx.attempt > 1 and not read:
+    if work.ctx.attempt > 1:
         yield from sender.send_again(rows)
     else:
         yield from sender.send(rows)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import count
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
@@ -29,7 +28,7 @@ from bulkeditor.plans._rows import PlanRow, Value
 from bulkeditor.plans._stored import Given, state_of
 
 UNDONE: Final = "plans/undone"
-"""The space in which runs that were taken back are noted."""
+"""The space that notes the runs which take others back: their keys under ``run/what``."""
 
 _ROOM: Final = 200
 """Bytes of a row beside its values: its id, its names."""
@@ -152,13 +151,14 @@ def start_apply(
         The run's id.
 
     Raises:
-        PlanError: It was applied with other options.
+        PlanError: It was applied with other options, or taken back since.
     """
     given = given_for(plan.rows, plan=plan.id, title=plan.title, shop=plan.shop, undoable_for=undoable_for)
     given = attrs.evolve(given, on_stale=on_stale, on_error=on_error, ids=_ids(plan.rows, on_error))
-    key, known = free_key(ledger, f"apply/{plan.id}/{attempt}")
+    key = f"apply/{plan.id}/{attempt}"
+    known = ledger.find(key)
     if known is not None:
-        _check_same(known, given, attempt)
+        _check_known(ledger, known, given, attempt)
         return known.id
     return ledger.start_run(key, workflow, given.to_json(), state=tuple(state_of(plan.rows)))
 
@@ -194,27 +194,34 @@ def _ids(rows: Sequence[PlanRow], on_error: OnError) -> Sequence[str] | None:
     return ids if len(ids) <= FEW or on_error == "all_or_nothing" else None
 
 
-def free_key(ledger: Ledger, base: str) -> tuple[str, RunRow | None]:
-    """The first key under which no run stands that was taken back; and its run, if there is one.
+def taken_back(ledger: Ledger, run: str) -> RunRow | None:
+    """The run that took one back, wholly or in part, and was not taken back in turn.
 
-    A plan whose run was taken back can be applied again.
+    Args:
+        ledger: Where they stand.
+        run: The run's id.
     """
-    for number in count():
-        key = f"{base}/{number}"
-        known = ledger.find(key)
-        if known is None or ledger.state(UNDONE, known.id) is None:
-            return key, known
-    raise AssertionError
+    for _, key in ledger.entries(UNDONE, f"{run}/"):
+        undo = ledger.find(cast("str", key))
+        if undo is not None and undo.status == "done" and taken_back(ledger, undo.id) is None:
+            return undo
+    return None
 
 
-def _check_same(known: RunRow, given: Given, attempt: int) -> None:
+def _check_known(ledger: Ledger, known: RunRow, given: Given, attempt: int) -> None:
     before = Given.of(known.input)
+    hint = f"Give attempt={attempt + 1} to apply it once more."
     if (before.on_stale, before.on_error) != (given.on_stale, given.on_error):
         raise PlanError(
             f"The plan {given.plan} was applied before, with on_stale={before.on_stale!r} and "
             f"on_error={before.on_error!r} (run {known.id}).",
-            hint=f"Give attempt={attempt + 1} to apply it once more, with other options.",
+            hint=hint,
+        )
+    undo = taken_back(ledger, known.id)
+    if undo is not None:
+        raise PlanError(
+            f"The plan {given.plan} was applied (run {known.id}) and taken back (run {undo.id}).", hint=hint
         )
 
 
-__all__ = ["UNDONE", "check_atomic", "check_options", "check_rows", "free_key", "given_for", "start_apply"]
+__all__ = ["UNDONE", "check_atomic", "check_options", "check_rows", "given_for", "start_apply", "taken_back"]

@@ -12,7 +12,7 @@ from bulkeditor.errors import FieldError, InvalidInputError, NotUndoableError
 from bulkeditor.plans._exact import column_of
 from bulkeditor.plans._report import RunReport
 from bulkeditor.plans._rows import PlanRow
-from bulkeditor.plans._start import UNDONE, free_key, given_for
+from bulkeditor.plans._start import UNDONE, given_for, taken_back
 from bulkeditor.plans._stored import Given, state_of
 
 _SHOWN = 10
@@ -69,7 +69,7 @@ def start_undo(
         The id of the run that takes back.
 
     Raises:
-        NotUndoableError: The run goes on, or ended too long ago.
+        NotUndoableError: The run goes on, ended too long ago, or was taken back and put forth again.
         InvalidInputError: No row is about a field or product that was named.
     """
     check_undoable(run, ledger.now())
@@ -85,11 +85,23 @@ def start_undo(
     given = given_for(rows, plan=before.plan, title=before.title, shop=before.shop, undoable_for=undoable_for)
     given = attrs.evolve(given, undoes=run.id)
     part = "all" if chosen is None and only is None else f"{sorted(chosen or ())}/{sorted(only or ())}"
-    key, known = free_key(ledger, f"undo/{run.id}/{part}")
+    key = f"undo/{run.id}/{part}"
+    known = ledger.find(key)
     if known is not None:
+        _check_known(ledger, run, known)
         return known.id
-    note = Put(space=UNDONE, key=run.id, value=True)
+    note = Put(space=UNDONE, key=f"{run.id}/{part}", value=key)
     return ledger.start_run(key, workflow, given.to_json(), state=(*state_of(rows), note))
+
+
+def _check_known(ledger: Ledger, run: RunRow, undo: RunRow) -> None:
+    redo = taken_back(ledger, undo.id)
+    if redo is not None:
+        raise NotUndoableError(
+            f"The run {run.id} was taken back (run {undo.id}), and that was taken back (run {redo.id}).",
+            run=run.id,
+            hint=f"Take back the last one: shop.runs.get({redo.id!r}).undo().",
+        )
 
 
 def _names(field: str) -> tuple[str, ...]:

@@ -19,12 +19,15 @@ from bulkeditor.plans._stored import ROWS, Given, columns_of, columns_to_json, r
 
 T = TypeVar("T")
 
-Kind: TypeAlias = Literal["page", "probe", "look", "missing", "gate", "write", "clear", "restore"]
+Kind: TypeAlias = Literal["page", "probe", "look", "missing", "gate", "write", "clear", "restore", "mend"]
 Pass: TypeAlias = Literal["survey", "apply"]
 """A run goes over its products in passes: a survey only looks, and what follows it writes."""
 
 ROUNDS: Final = 5
 """So often a product is looked at again that changes between the look at it and the write."""
+
+SILENT_ROUNDS: Final = 2
+"""So often a row is sent again that a reply left out, and that did not take effect."""
 
 SURVEY, GATE, WRITES = 0, 1, 2
 """Stages: a survey of all rows is over before the first write."""
@@ -141,7 +144,7 @@ class Work:
         of: Pass,
         page: str | None,
         turn: int,
-        name: str = "write",
+        name: str,
     ) -> tuple[list[Step], list[RowResult]]:
         """The steps that write, and the rows that cannot be sent at all.
 
@@ -212,6 +215,7 @@ def results(found: Iterable[RowResult], *, stopped: bool = False) -> JSON:
 __all__ = [
     "GATE",
     "ROUNDS",
+    "SILENT_ROUNDS",
     "SURVEY",
     "WRITES",
     "Kind",

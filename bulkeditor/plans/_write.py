@@ -12,7 +12,7 @@ from bulkeditor.plans._clear import ClearParams
 from bulkeditor.plans._decide import RowResult, Write
 from bulkeditor.plans._judge import CHANGED, Again, Sending, Verdict, judge
 from bulkeditor.plans._send import deliver, sender_of
-from bulkeditor.plans._work import ROUNDS, Work, WriteParams, results, write_of
+from bulkeditor.plans._work import ROUNDS, SILENT_ROUNDS, Work, WriteParams, results, write_of
 
 
 def write(work: Work) -> Exchange[Done]:
@@ -22,17 +22,15 @@ def write(work: Work) -> Exchange[Done]:
     sender = sender_of(work, page=params.page, atomic=params.atomic)
     yield from deliver(work, sender, sendings)
     if params.atomic and params.turn < ROUNDS and any(map(_changed, sendings)):
-        return Done(result=results(()), then=(_look(work, params, sendings),))
-    verdicts = [
-        judge(
-            sending,
-            on_error=work.given.on_error,
-            silent=sending in sender.silent,
-            last=params.turn >= ROUNDS,
-        )
-        for sending in sendings
-    ]
+        again = _again(work, params, [sending.write for sending in sendings])
+        return Done(result=results(()), then=(again,))
+    verdicts = [_verdict(work, params, sending, silent=sending in sender.silent) for sending in sendings]
     return _done(work, params, verdicts)
+
+
+def _verdict(work: Work, params: WriteParams, sending: Sending, *, silent: bool) -> Verdict:
+    last = params.turn >= (SILENT_ROUNDS if silent else ROUNDS)
+    return judge(sending, on_error=work.given.on_error, silent=silent, last=last)
 
 
 def _sendings(work: Work, params: WriteParams) -> list[Sending]:
@@ -47,10 +45,6 @@ def _sendings(work: Work, params: WriteParams) -> list[Sending]:
 def _changed(sending: Sending) -> bool:
     assert sending.outcome is not None
     return any(error.code == CHANGED for error in sending.outcome.errors)
-
-
-def _look(work: Work, params: WriteParams, sendings: Sequence[Sending]) -> Step:
-    return _again(work, params, [sending.write for sending in sendings])
 
 
 def _again(work: Work, params: WriteParams, writes: Sequence[Write]) -> Step:

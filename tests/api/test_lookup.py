@@ -118,14 +118,17 @@ def test_a_list_that_changes_while_it_is_read_makes_nothing_unknown(drive: Any) 
     assert not found.uncertain
 
 
-def test_what_was_not_found_in_a_list_that_never_stands_still_is_uncertain(drive: Any) -> None:
+@pytest.mark.parametrize("total", [{"total": 400}, {}], ids=["total", "no-total"])
+def test_what_was_not_found_in_a_list_that_never_stands_still_is_uncertain(
+    total: dict[str, int], drive: Any
+) -> None:
     rnd = random.Random(3)
 
     def restless(request: Request) -> Any:
         rows = [{"id": f"p{n}", "sku": f"S-{n}"} for n in range(400)]
         rnd.shuffle(rows)
         page = int(dict(request.params).get("page", 1))
-        return {"products": rows[(page - 1) * 100 : page * 100], "page": page, "limit": 100, "total": 400}
+        return {"products": rows[(page - 1) * 100 : page * 100], "page": page, "limit": 100, **total}
 
     found = drive(find("sku", ["nope", *(f"S-{n}" for n in range(5))]), restless)
     assert "nope" in found.uncertain

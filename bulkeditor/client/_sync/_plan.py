@@ -50,7 +50,7 @@ class Plan(PlanDocument):
 
         It runs on the client's store. With ``store="shop.db"`` a run that was killed goes on where it
         stopped when this is called again, or by ``shop.runs.get(id).resume()`` in another process: the same
-        plan applied twice is one run, unless that was taken back.
+        plan applied twice is one run.
 
         Args:
             on_stale: ``skip``: rows whose product has changed are left alone, prices of one product together.
@@ -67,7 +67,8 @@ class Plan(PlanDocument):
 
         Raises:
             GuardError: The plan violates its guards. In this case and the following ones nothing was written.
-            PlanError: It was made for another shop, contradicts itself, or was applied with other options.
+            PlanError: It was made for another shop, contradicts itself, was applied with other options, or
+                was taken back since.
             PlanStoppedError: With ``fail`` or ``all_or_nothing``: rows are stale, gone or refused.
             UnsupportedByServerError: ``all_or_nothing``, and the server writes row by row.
             InvalidInputError: An option does not exist, or all or nothing does not fit into one request.

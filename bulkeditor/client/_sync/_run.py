@@ -13,8 +13,8 @@ from bulkeditor.client._store import asked
 from bulkeditor.engine import Worker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
-from bulkeditor.plans._clear import half_cleared
 from bulkeditor.plans._report import Balance, RunReport, read_report, stopped_error
+from bulkeditor.plans._restore import half_cleared
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._undo import start_undo, undoable_until
 from bulkeditor.plans._watch import RunProgress, Watched
