@@ -8,7 +8,8 @@ from bulkeditor.plans._document import Counts, PlanDocument
 from bulkeditor.plans._draft import Draft
 from bulkeditor.plans._guard import Guard, Violation
 from bulkeditor.plans._money import cost, price
-from bulkeditor.plans._report import Balance, RunReport
+from bulkeditor.plans._report import Balance, RunHead, RunReport
+from bulkeditor.plans._report_diff import RunDiff
 from bulkeditor.plans._rows import ChangeOutcome, PlanRow, SkippedRow
 from bulkeditor.plans._rule import Rule, Skip, rule
 from bulkeditor.plans._set import custom_fields, set_field
@@ -27,6 +28,8 @@ __all__ = [
     "PlanDocument",
     "PlanRow",
     "Rule",
+    "RunDiff",
+    "RunHead",
     "RunProgress",
     "RunReport",
     "Skip",

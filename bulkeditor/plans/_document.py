@@ -233,4 +233,4 @@ def _first(what: str, lines: Sequence[str]) -> list[str]:
     return [f"{len(lines):,} {what}:", *(f"  {line}" for line in lines[:_FEW]), *more]
 
 
-__all__ = ["Counts", "PlanDocument"]
+__all__ = ["Counts", "PlanDocument", "name_of"]

@@ -1,27 +1,58 @@
-"""What became of each row of a plan: read from the ledger, balanced against the plan."""
+"""What became of each row of a plan."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from os import PathLike
 from types import MappingProxyType
-from typing import Any, Final, Self, cast, overload
+from typing import TYPE_CHECKING, Final, Self, overload
 
 import attrs
 
-from bulkeditor.engine import Ledger, RunRow, Step, own_space
+from bulkeditor.engine import RunStatus
 from bulkeditor.errors import FieldError, PlanStoppedError, UnbalancedRunError, UpdateFailedError
-from bulkeditor.models import JSON
-from bulkeditor.plans._decide import Numbered, RowResult, show
+from bulkeditor.plans._cells import safe
+from bulkeditor.plans._document import name_of
 from bulkeditor.plans._rows import OUTCOMES, ChangeOutcome, OutcomeStatus
-from bulkeditor.plans._stored import ROWS, result_of, rows_of
+from bulkeditor.plans._table import Column, Table, Tabular
+
+if TYPE_CHECKING:
+    from bulkeditor.plans._report_diff import RunDiff
 
 _SHOWN: Final = 10
 _BAD: Final = frozenset({"skipped", "stale", "failed", "unknown"})
 
 NOT_REACHED: Final = frozenset({"under_way", "stopped", "not_reached"})
 """Codes of rows that no step has accounted for yet."""
+
+
+@attrs.frozen(kw_only=True)
+class RunHead:
+    """Which run a report is about.
+
+    Args:
+        id: Its id in the store.
+        plan: The plan's id.
+        title: What the plan is called.
+        shop: The shop's address.
+        undoes: The run that it took back; None for a plan that was applied.
+        status: Where it stood.
+        created_at: When it was started: aware.
+        finished_at: When it ended; None when it had not.
+        stopped: Whether it ended before its first write, because of rows that are stale, gone or refused.
+    """
+
+    id: str
+    plan: str
+    title: str | None = None
+    shop: str
+    undoes: str | None = None
+    status: RunStatus
+    created_at: datetime
+    finished_at: datetime | None = None
+    stopped: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -62,30 +93,26 @@ class Balance:
         return text
 
 
-class RunReport(Sequence[ChangeOutcome]):
+class RunReport(Tabular, Sequence[ChangeOutcome]):
     """What became of each row of a plan, in the plan's order: exactly one outcome for each row.
 
     ``report.updated``, ``.stale``, ``.failed`` … are reports of just these rows.
 
     Args:
+        run: Which run it is about.
         outcomes: The outcomes.
         balance: Their proof.
-        stopped: Whether the run ended before its first write, because of rows that are stale, gone or
-            refused.
     """
 
-    def __init__(self, outcomes: Sequence[ChangeOutcome], balance: Balance, *, stopped: bool = False) -> None:
+    def __init__(self, run: RunHead, outcomes: Sequence[ChangeOutcome], balance: Balance) -> None:
+        self.run = run
         self.outcomes = tuple(outcomes)
         self.balance = balance
-        self.stopped = stopped
 
     def only(self, *statuses: OutcomeStatus) -> Self:
         """A report of the rows that ended in one of these ways."""
-        return type(self)(
-            [outcome for outcome in self.outcomes if outcome.status in statuses],
-            self.balance,
-            stopped=self.stopped,
-        )
+        chosen = [outcome for outcome in self.outcomes if outcome.status in statuses]
+        return type(self)(self.run, chosen, self.balance)
 
     @property
     def updated(self) -> Self:
@@ -120,7 +147,15 @@ class RunReport(Sequence[ChangeOutcome]):
     @property
     def ok(self) -> bool:
         """Whether every product is as its row wants it."""
-        return all(outcome.status not in _BAD for outcome in self.outcomes)
+        return not self._bad()
+
+    def _bad(self) -> list[ChangeOutcome]:
+        return [outcome for outcome in self.outcomes if outcome.status in _BAD]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing was written, because of rows that are stale, gone or refused."""
+        return self.run.stopped
 
     @property
     def counts(self) -> Mapping[OutcomeStatus, int]:
@@ -134,18 +169,99 @@ class RunReport(Sequence[ChangeOutcome]):
         Raises:
             UpdateFailedError: Some were not; the text names the first of them.
         """
-        bad = [outcome for outcome in self.outcomes if outcome.status in _BAD]
-        if not bad:
-            return
-        counts = self.counts
-        raise UpdateFailedError(
-            f"{self._headline()}{_lines(bad)}\n",
-            errors=[error_of(outcome) for outcome in bad],
-            failed=counts["failed"],
-            skipped=counts["skipped"] + counts["stale"],
-            unknown=counts["unknown"],
-            hint="run.report.failed, .stale and .unknown have them all.",
-        )
+        bad, counts = self._bad(), self.counts
+        if bad:
+            raise UpdateFailedError(
+                f"{self._headline()}{_lines(bad)}\n",
+                errors=[_error_of(outcome) for outcome in bad],
+                failed=counts["failed"],
+                skipped=counts["skipped"] + counts["stale"],
+                unknown=counts["unknown"],
+                hint="run.report.failed, .stale, .skipped and .unknown have them all.",
+            )
+
+    def raise_if_stopped(self) -> None:
+        """Do nothing when the run came to its writes.
+
+        Raises:
+            PlanStoppedError: It did not; the text names the first of the rows that stopped it.
+        """
+        if self.stopped:
+            bad = [outcome for outcome in self._bad() if outcome.code not in NOT_REACHED]
+            raise PlanStoppedError(
+                f"Nothing was written, because of {len(bad)} rows of the plan:{_lines(bad)}\n",
+                run=self.run.id,
+                errors=[_error_of(outcome) for outcome in bad],
+            )
+
+    # To be shown, kept and compared
+
+    def table(self) -> Table:
+        """Every row with what became of it, with every column."""
+        return _table(self.outcomes)
+
+    def summary(self) -> Sequence[str]:
+        """What stands above the rows, line by line."""
+        what = f"taking back {self.run.undoes}" if self.run.undoes else self.run.title or self.run.plan
+        return [safe(f"{what}: {self.run.status}"), self._headline()]
+
+    def to_text(self, *, width: int | None = None, rows: int = 10) -> str:
+        """The table as text; where some rows are not as wanted, of these alone.
+
+        Args:
+            width: Columns of the terminal; None = as many as this one has.
+            rows: How many rows to show.
+        """
+        return self._telling().to_text(width=width, rows=rows)
+
+    def to_html(self, *, rows: int = 20) -> str:
+        """The table as HTML; where some rows are not as wanted, of these alone.
+
+        Args:
+            rows: How many rows to show.
+        """
+        return self._telling().to_html(rows=rows)
+
+    def _telling(self) -> Tabular:
+        return _Telling(self.summary(), self._bad() or self.outcomes)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the report to a file: JSON with a checksum, exact values; whole or not at all.
+
+        Args:
+            path: The file, such as ``sale.run.json``; one that is there is replaced.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        from bulkeditor.plans._report_file import write_report  # noqa: PLC0415 - it stands above this module
+
+        write_report(self, path)
+
+    @staticmethod
+    def load(path: str | PathLike[str]) -> RunReport:
+        """Read a report that was saved.
+
+        Args:
+            path: The file.
+
+        Raises:
+            PlanFileError: It is no report, was edited or cut off, or was written by a newer version.
+            OSError: It cannot be read.
+        """
+        from bulkeditor.plans._report_file import load_report  # noqa: PLC0415 - it stands above this module
+
+        return load_report(path)
+
+    def diff(self, other: RunReport) -> RunDiff:
+        """Rows that ended otherwise in another run.
+
+        Args:
+            other: The other run's report: a second attempt, or the undo.
+        """
+        from bulkeditor.plans._report_diff import compare_reports  # noqa: PLC0415 - it stands above this module
+
+        return compare_reports(self, other)
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -160,165 +276,73 @@ class RunReport(Sequence[ChangeOutcome]):
     def __getitem__(self, index: int | slice) -> ChangeOutcome | Sequence[ChangeOutcome]:
         return self.outcomes[index]
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RunReport):
+            return NotImplemented
+        return (self.run, self.outcomes, self.balance) == (other.run, other.outcomes, other.balance)
+
+    def __hash__(self) -> int:
+        return hash(self.run)
+
     def _headline(self) -> str:
-        parts = [f"{count} {status}" for status, count in self.counts.items() if count]
-        rows = "1 row" if len(self) == 1 else f"{len(self)} rows"
+        parts = [f"{count:,} {status}" for status, count in self.counts.items() if count]
+        rows = "1 row" if len(self) == 1 else f"{len(self):,} rows"
         return f"{rows}: {', '.join(parts)}" if parts else rows
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._headline()}>"
 
-    def __str__(self) -> str:
-        return self._headline() + _lines([item for item in self.outcomes if item.status in _BAD])
 
-    def _repr_html_(self) -> str:
-        return self.html()
+@attrs.frozen(str=False)
+class _Telling(Tabular):
+    """The rows of a report that are worth a look, below the counts of all."""
 
-    def html(self) -> str:
-        """A table of the rows that are not as wanted; of all rows when there are none of those."""
-        bad = [outcome for outcome in self.outcomes if outcome.status in _BAD]
-        cells = "".join(map(_html, (bad or self.outcomes)[:_SHOWN]))
-        names = "".join(f"<th>{name}</th>" for name in ("product", "field", "before", "after", "outcome", ""))
-        return (
-            f"<p>{escape(self._headline())}</p><table><thead><tr>{names}</tr></thead>"
-            f"<tbody>{cells}</tbody></table>"
+    lines: Sequence[str]
+    outcomes: Sequence[ChangeOutcome]
+
+    def table(self) -> Table:
+        # The message says it better than its code, and leaves room for it.
+        columns = _table(self.outcomes).columns
+        return Table(tuple(column for column in columns if column.name not in {"code", "verified"}))
+
+    def summary(self) -> Sequence[str]:
+        return self.lines
+
+
+def _table(outcomes: Sequence[ChangeOutcome]) -> Table:
+    rows = [outcome.row for outcome in outcomes]
+    return Table(
+        (
+            Column(name="product", cells=[row.product for row in rows], kind="code", rank=8),
+            Column(name="sku", cells=[row.sku for row in rows], kind="code"),
+            Column(name="title", cells=[row.title for row in rows], rank=6),
+            Column(name="field", cells=[row.field for row in rows]),
+            Column(name="before", cells=[row.before for row in rows], kind="value", rank=3),
+            Column(name="after", cells=[row.after for row in rows], kind="value"),
+            Column(name="outcome", cells=[outcome.status for outcome in outcomes]),
+            Column(name="code", cells=[outcome.code for outcome in outcomes], rank=7),
+            Column(name="message", cells=[outcome.message for outcome in outcomes], rank=5),
+            Column(name="verified", cells=[outcome.verified for outcome in outcomes], rank=9),
         )
+    )
 
 
-def name_of(outcome: ChangeOutcome) -> str:
-    """A row in a few words: its product and its field."""
-    row = outcome.row
-    return f"{row.sku or row.product}.{row.field}"
-
-
-def error_of(outcome: ChangeOutcome) -> FieldError:
+def _error_of(outcome: ChangeOutcome) -> FieldError:
     """What is wrong with a row, as an error of its field."""
     return FieldError(
-        field=name_of(outcome),
+        field=name_of(outcome.row),
         message=outcome.message or f"It was {outcome.status}.",
         code=outcome.code or outcome.status,
     )
 
 
 def _lines(bad: Sequence[ChangeOutcome]) -> str:
-    lines = "".join(
-        f"\n  {name_of(outcome)}: {outcome.status}: {outcome.message or outcome.code}"
+    lines = [
+        safe(f"{name_of(outcome.row)}: {outcome.status}: {outcome.message or outcome.code}")
         for outcome in bad[:_SHOWN]
-    )
-    return lines + (f"\n  … and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else "")
+    ]
+    more = [f"… and {len(bad) - _SHOWN:,} more"] if len(bad) > _SHOWN else []
+    return "".join(f"\n  {line}" for line in (*lines, *more))
 
 
-def _html(outcome: ChangeOutcome) -> str:
-    row = outcome.row
-    cells = (
-        row.sku or row.product, row.field, show(row.before), show(row.after), outcome.status,
-        outcome.message or "",
-    )  # fmt: skip
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-
-
-def stopped_error(run: str, report: RunReport) -> PlanStoppedError:
-    """The error of a run that ended before its first write.
-
-    Args:
-        run: Its id.
-        report: What became of its rows.
-    """
-    bad = [outcome for outcome in report if outcome.status in _BAD and outcome.code not in NOT_REACHED]
-    return PlanStoppedError(
-        f"Nothing was written, because of {len(bad)} rows of the plan:{_lines(bad)}\n",
-        run=run,
-        errors=[error_of(outcome) for outcome in bad],
-    )
-
-
-# Reading it from the ledger
-
-
-def read_report(ledger: Ledger, run: RunRow) -> RunReport:
-    """What became of each row of a run, as far as it has come.
-
-    Args:
-        ledger: Where the run stands.
-        run: The run.
-    """
-    rows = {
-        item.number: item for _, entry in ledger.entries(own_space(run.id, ROWS)) for item in rows_of(entry)
-    }
-    found: dict[int, RowResult] = {}
-    doubled = 0
-    stopped = False
-    for _, result in ledger.results(run.id):
-        stopped = stopped or _stopped(result)
-        for item in _results(result):
-            doubled += item.number in found
-            found[item.number] = item
-    left = [number for number in rows if number not in found]
-    lost = 0 if run.status != "done" or stopped else len(left)
-    under_way = _under_way(ledger, run) if left else frozenset[int]()
-    for number in left:
-        found[number] = _left(number, run, stopped=stopped, sent=number in under_way)
-    outcomes = [_outcome(rows[number], found[number]) for number in sorted(rows)]
-    counts = Counter(outcome.status for outcome in outcomes)
-    balance = Balance(
-        planned=_planned(run),
-        counts=MappingProxyType({status: counts[status] for status in OUTCOMES}),
-        lost=lost,
-        doubled=doubled,
-    )
-    return RunReport(outcomes, balance, stopped=stopped)
-
-
-def _planned(run: RunRow) -> int:
-    return int(cast("dict[str, Any]", run.input)["rows"])
-
-
-def _results(result: JSON) -> Iterable[RowResult]:
-    rows = result.get("rows", ()) if isinstance(result, dict) else ()
-    return (result_of(values) for values in cast("list[JSON]", rows))
-
-
-def _stopped(result: JSON) -> bool:
-    return isinstance(result, dict) and result.get("stopped") is True
-
-
-def _under_way(ledger: Ledger, run: RunRow) -> frozenset[int]:
-    """Numbers of rows whose write was begun and not finished."""
-    begun = [step for step, attempts in ledger.unfinished(run.id) if attempts]
-    return frozenset(number for step in begun for number in _numbers(step))
-
-
-def _numbers(step: Step) -> Iterable[int]:
-    if step.kind not in {"write", "clear", "restore", "mend"}:
-        return ()
-    params = cast("dict[str, Any]", step.params)
-    products = params.get("cleared", params)["products"]
-    return (number for values in products for number in values[-1])
-
-
-def _left(number: int, run: RunRow, *, stopped: bool, sent: bool) -> RowResult:
-    if sent:
-        message = "It was sent, and the run has not seen the answer yet; resume() settles it."
-        return RowResult(number=number, status="unknown", code="under_way", message=message)
-    if stopped:
-        message = "Nothing was written, because other rows of the plan could not be."
-        return RowResult(number=number, status="skipped", code="stopped", message=message)
-    if run.status == "done":
-        message = "No step of the run accounts for it."
-        return RowResult(number=number, status="unknown", code="lost", message=message)
-    message = "The run has not come to it."
-    return RowResult(number=number, status="skipped", code="not_reached", message=message)
-
-
-def _outcome(item: Numbered, result: RowResult) -> ChangeOutcome:
-    return ChangeOutcome(
-        row=item.row,
-        status=result.status,
-        code=result.code,
-        message=result.message,
-        found=result.found,
-        verified=result.verified,
-    )
-
-
-__all__ = ["NOT_REACHED", "Balance", "RunReport", "error_of", "name_of", "read_report", "stopped_error"]
+__all__ = ["NOT_REACHED", "Balance", "RunHead", "RunReport"]

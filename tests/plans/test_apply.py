@@ -341,16 +341,3 @@ def test_progress_is_told(shop: Any, making: Making) -> None:
     plan = making(shop, (ONE, "price", "11.00"), (TWO, "title", "x"), (THREE, "vendor", "Acme"))
     plan.apply(progress=seen.append)
     assert (seen[-1].done, seen[-1].rows, seen[-1].failed, seen[-1].progress) == (3, 3, 1, 100)
-
-
-def test_a_report_reads_well(shop: Any, making: Making) -> None:
-    plan = making(shop, (ONE, "price", "11.00"), (TWO, "title", "x"))
-    run = plan.apply()
-    assert str(run.report).splitlines() == [
-        "2 rows: 1 updated, 1 failed",
-        "  product_id_2.title: failed: Title must be at least 3 characters",
-    ]
-    assert "Title must be at least 3 characters" in run.report._repr_html_()
-    assert run.report.failed.counts["failed"] == 1
-    with pytest.raises(be.UpdateFailedError, match="1 failed"):
-        run.report.raise_for_failures()

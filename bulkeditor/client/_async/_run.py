@@ -11,8 +11,9 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked_async
 from bulkeditor.engine import AsyncWorker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
+from bulkeditor.plans._account import read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
-from bulkeditor.plans._report import Balance, RunReport, read_report, stopped_error
+from bulkeditor.plans._report import Balance, RunReport
 from bulkeditor.plans._restore import half_cleared
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._undo import start_undo, undoable_until
@@ -197,10 +198,10 @@ class AsyncRun:
         return f"<{type(self).__name__} {self.id} {what}: {self.status}>"
 
     def __str__(self) -> str:
-        return f"{self.id}: {self.status}\n{self.report}"
+        return str(self.report)
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.id}: {self.status}</p>{self.report.html()}"
+        return self.report.to_html()
 
 
 class AsyncRuns:
@@ -293,8 +294,7 @@ async def carry_on(
     row, report = await asked_async(lambda: _read(core, run))
     if row.status == "failed":
         raise _failure(watched, row, report)
-    if report.stopped:
-        raise stopped_error(row.id, report)
+    report.raise_if_stopped()
     return row, report
 
 

@@ -12,8 +12,9 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked
 from bulkeditor.engine import Worker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
+from bulkeditor.plans._account import read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
-from bulkeditor.plans._report import Balance, RunReport, read_report, stopped_error
+from bulkeditor.plans._report import Balance, RunReport
 from bulkeditor.plans._restore import half_cleared
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._undo import start_undo, undoable_until
@@ -198,10 +199,10 @@ class Run:
         return f"<{type(self).__name__} {self.id} {what}: {self.status}>"
 
     def __str__(self) -> str:
-        return f"{self.id}: {self.status}\n{self.report}"
+        return str(self.report)
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.id}: {self.status}</p>{self.report.html()}"
+        return self.report.to_html()
 
 
 class Runs:
@@ -294,8 +295,7 @@ def carry_on(
     row, report = asked(lambda: _read(core, run))
     if row.status == "failed":
         raise _failure(watched, row, report)
-    if report.stopped:
-        raise stopped_error(row.id, report)
+    report.raise_if_stopped()
     return row, report
 
 
