@@ -40,35 +40,10 @@ class Explanation:
     values: Mapping[str, object] = attrs.field(factory=dict[str, object])
     problem: str | None = None
 
-    @classmethod
-    def joined(cls, word: str, text: str, parts: Sequence[Explanation]) -> Explanation:
-        """Parts joined with AND or OR, by SQL's truth tables.
-
-        Args:
-            word: ``AND`` or ``OR``.
-            text: The whole.
-            parts: The parts.
-        """
-        decisive = word == "OR"
-        truths = {part.truth for part in parts}
-        truth = decisive if decisive in truths else None if None in truths else not decisive
-        return cls(text=text, truth=truth, parts=tuple(parts))
-
     @property
     def matched(self) -> bool:
         """Whether the row matches: the condition definitely holds."""
         return self.truth is True
-
-    def negated(self, text: str) -> Explanation:
-        """The same under NOT.
-
-        Args:
-            text: The whole with its NOT.
-        """
-        truth = None if self.truth is None else not self.truth
-        if self.parts:
-            return Explanation(text=text, truth=truth, parts=(self,))
-        return attrs.evolve(self, text=text, truth=truth)
 
     def __str__(self) -> str:
         return "\n".join(
@@ -101,7 +76,7 @@ class Explanation:
         return f"{before}[{', '.join(facts)}]" if facts else ""
 
 
-def leaf_explained(
+def explain_leaf(
     text: str, operands: Sequence[Operand], judge: Callable[..., bool | None], read: Read
 ) -> Explanation:
     """One comparison and what it says of a row.
@@ -123,8 +98,34 @@ def leaf_explained(
         return Explanation(text=text, truth=None, values=values, problem=error.message)
 
 
+def explain_joined(text: str, parts: Sequence[Explanation], *, decisive: bool) -> Explanation:
+    """Parts joined by AND or OR, by SQL's truth tables.
+
+    Args:
+        text: The whole.
+        parts: The parts.
+        decisive: What one part alone decides: False under AND, True under OR.
+    """
+    truths = {part.truth for part in parts}
+    truth = decisive if decisive in truths else None if None in truths else not decisive
+    return Explanation(text=text, truth=truth, parts=tuple(parts))
+
+
+def explain_not(text: str, inner: Explanation) -> Explanation:
+    """The opposite of what is explained.
+
+    Args:
+        text: The whole, with its NOT.
+        inner: The explanation without it.
+    """
+    truth = None if inner.truth is None else not inner.truth
+    if inner.parts:
+        return Explanation(text=text, truth=truth, parts=(inner,))
+    return attrs.evolve(inner, text=text, truth=truth)
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 
 
-__all__ = ["Explanation", "leaf_explained"]
+__all__ = ["Explanation", "explain_joined", "explain_leaf", "explain_not"]

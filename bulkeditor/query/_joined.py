@@ -12,7 +12,7 @@ from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.models import JSON
 from bulkeditor.query._code import Code
 from bulkeditor.query._condition import AND, NOT, OR, Condition
-from bulkeditor.query._explain import Explanation
+from bulkeditor.query._explain import Explanation, explain_joined, explain_not
 from bulkeditor.query._operands import MAX_DEPTH, RESERVED
 from bulkeditor.query._read import Read
 from bulkeditor.query._schema import Schema
@@ -74,7 +74,7 @@ class And(_Joined):
         return _emit_joined(self.items, code, "or" if negated else "and", negated=negated)
 
     def _explained(self, read: Read) -> Explanation:
-        return Explanation.joined("AND", str(self), [item._explained(read) for item in self.items])
+        return explain_joined(str(self), [item._explained(read) for item in self.items], decisive=False)
 
     def _bound(self, schema: Schema) -> Condition:
         return And(tuple(item._bound(schema) for item in self.items))
@@ -101,7 +101,7 @@ class Or(_Joined):
         return _emit_joined(self.items, code, "and" if negated else "or", negated=negated)
 
     def _explained(self, read: Read) -> Explanation:
-        return Explanation.joined("OR", str(self), [item._explained(read) for item in self.items])
+        return explain_joined(str(self), [item._explained(read) for item in self.items], decisive=True)
 
     def _bound(self, schema: Schema) -> Condition:
         return Or(tuple(item._bound(schema) for item in self.items))
@@ -136,7 +136,7 @@ class Not(Condition):
         return self.item._emit(code, negated=not negated)
 
     def _explained(self, read: Read) -> Explanation:
-        return self.item._explained(read).negated(str(self))
+        return explain_not(str(self), self.item._explained(read))
 
     def _bound(self, schema: Schema) -> Condition:
         return Not(self.item._bound(schema))

@@ -14,7 +14,7 @@ from bulkeditor.models import JSON
 from bulkeditor.query._code import Code
 from bulkeditor.query._compare import Where, among, compare, text_of
 from bulkeditor.query._condition import Condition
-from bulkeditor.query._explain import Explanation, leaf_explained
+from bulkeditor.query._explain import Explanation, explain_leaf
 from bulkeditor.query._fit import constant_misfit, pair_misfit
 from bulkeditor.query._operands import FieldRef, Literal, Operand
 from bulkeditor.query._pattern import Pattern
@@ -60,7 +60,7 @@ class Leaf(Condition):
         return code.leaf(self._judge, *operands, negated=negated)
 
     def _explained(self, read: Read) -> Explanation:
-        return leaf_explained(str(self), self._operands, self._judge, read)
+        return explain_leaf(str(self), self._operands, self._judge, read)
 
     def _names(self) -> Iterator[str]:
         for operand in self._operands:

@@ -233,7 +233,7 @@ class _Reader:
         elif char in _NAMED:
             ranges = _only(_NAMED[char])
         elif not char or (char.isascii() and char.isalnum()):
-            self._refuse(f"{char} is not supported" if char else "escapes nothing")
+            self._refuse("is not supported" if char else "escapes nothing", length=2)
         else:
             ranges = _only(char)
         self._at += 2
@@ -280,9 +280,9 @@ class _Reader:
         self._at += taken
         return taken
 
-    def _refuse(self, problem: str, hint: str | None = None) -> NoReturn:
-        char = self._peek()
-        named = f"{char!r} at character {self._at + 1}" if char else "The end"
+    def _refuse(self, problem: str, hint: str | None = None, length: int = 1) -> NoReturn:
+        found = self._text[self._at : self._at + length]
+        named = f'"{found}" at character {self._at + 1}' if found else "the end"
         raise InvalidInputError(f"{named} of the pattern {problem}.", hint=hint)
 
 

@@ -200,7 +200,7 @@ def test_any_name_and_any_value_survive_the_text(name, value, text):
         ("a.contains(5)", "a: contains needs a text, not 5"),
         ("(a + 1) contains 'x'", "contains looks into a field, not into a number"),
         ("a matches b", "matches needs a pattern in quotes, not b"),
-        ("a matches '('", "a: '(' at character 1 of the pattern opens a group that is not closed"),
+        ("a matches '('", 'a: "(" at character 1 of the pattern opens a group that is not closed'),
         ("x = TIMESTAMP 'now'", "'now' is no time. Write \"2024-06-01T00:00:00Z\""),
         ("", "condition: the text is empty"),
         (" \n ", "condition: the text is empty"),

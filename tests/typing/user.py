@@ -53,8 +53,17 @@ def typing_errors(product: be.Product) -> None:
 def conditions() -> None:
     assert_type(F.price < 10, be.Condition)
     assert_type((F.vendor == "X") & ~F.tags.contains("sale"), be.Condition)
+    assert_type(F.price < F.cost * 1.5 + 2, be.Condition)
+    assert_type(100 - F.price / 3, be.query.Expression)
+    assert_type((-F.price).between(Decimal(1), F.cost), be.Condition)
     matches: Callable[[be.Product], bool] = (F.stock == 1).matches
     del matches
+    low = be.query.parse_condition("inventory_quantity < 10").bind(be.query.PRODUCT_SCHEMA)
+    assert_type(low, be.Condition)
+    assert_type(low.compile().select(list[be.Product]()), list[be.Product])
+    assert_type(low.compile().select([{"inventory_quantity": 3}]), list[dict[str, int]])
+    assert_type(low.compile().mask(list[be.Product]()), list[bool])
+    assert_type(low.explain({"inventory_quantity": 3}).truth, bool | None)
 
 
 def jobs(shop: be.BulkEditor) -> None:
