@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bulkeditor.testing._clock import InstantClock
     from bulkeditor.testing._crash import CrashTest
+    from bulkeditor.testing._modes import MODES, Mode, opened
     from bulkeditor.testing._rig import Rig
     from bulkeditor.testing._scenario import Scenario, WorkflowScenario
     from bulkeditor.testing._standin import Answer, Effect, Entry, StandIn
+    from bulkeditor.testing._suite import ITEMS, ConnectorSuite
 
 _HOMES = {
     "Answer": "_standin",
+    "ConnectorSuite": "_suite",
     "CrashTest": "_crash",
     "Effect": "_standin",
     "Entry": "_standin",
+    "ITEMS": "_suite",
     "InstantClock": "_clock",
+    "MODES": "_modes",
+    "Mode": "_modes",
     "Rig": "_rig",
     "Scenario": "_scenario",
     "StandIn": "_standin",
     "WorkflowScenario": "_scenario",
+    "opened": "_modes",
 }
 
 
@@ -41,13 +48,18 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "ITEMS",
+    "MODES",
     "Answer",
+    "ConnectorSuite",
     "CrashTest",
     "Effect",
     "Entry",
     "InstantClock",
+    "Mode",
     "Rig",
     "Scenario",
     "StandIn",
     "WorkflowScenario",
+    "opened",
 ]

@@ -7,11 +7,9 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import attrs
-
-_POLL: Final = 0.02
 
 
 @attrs.frozen
@@ -43,13 +41,25 @@ class Loopback:
     def __init__(self, answer: Callable[[Asked], Reply | None]) -> None:
         self._server = _Server(answer)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True)
+        self._closing = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
+
+    def _accept(self) -> None:
+        # Not serve_forever(): it looks for its end now and then, and each of many short-lived servers would wait.
+        while True:
+            connection, address = self._server.get_request()
+            if self._closing:
+                connection.close()
+                return
+            self._server.process_request(connection, address)
 
     def close(self) -> None:
         """Stop, and wait for every thread."""
-        self._server.shutdown()
-        self._thread.join()
+        self._closing = True
+        host, port = self._server.server_address[:2]
+        with socket.create_connection((str(host), int(port))):
+            self._thread.join()
         self._server.hang_up()
         self._server.server_close()
 

@@ -6,16 +6,18 @@ from datetime import timedelta
 from bulkeditor.connectors import (
     Batch,
     Capabilities,
+    Change,
     Connector,
     Limits,
     Money,
+    Outcome,
     Outcomes,
     Quantity,
     Query,
     Reading,
+    Records,
     Writing,
     field,
-    paging,
     secret,
     setting,
 )
@@ -47,23 +49,27 @@ class MyERP(Connector):
         return OAuth2(self.value("client_id"), self.secret("client_secret"), "/token")
 
     def read(self, query: Query) -> Reading:
-        first = self.url(
+        url = query.resume.get("url") or self.url(
             "/items",
             changed_after=query.since,
             changed_before=query.until,
             item=query.keys or None,
             limit=query.page_size,
         )
-        complete = query.since is None and not query.keys
-        return paging.next_links(self.get, first, query, rows="rows", next="next", complete=complete)
+        whole = query.since is None and not query.keys
+        while url:
+            response = yield self.get(url)
+            page = response.json()
+            rows, url = page["rows"], page["next"]
+            yield Records(rows, resume={"url": url}, complete=whole and not url)
 
     def write(self, batch: Batch) -> Writing:
         items = [{"item_no": change.key, **self.payload(change)} for change in batch]
         response = yield self.patch("/items", json={"items": items})
         results = {row["item_no"]: row for row in response.json()["results"]}
-        yield Outcomes([self._outcome(change, results[change.key]) for change in batch])
+        yield Outcomes([self.outcome(change, results[change.key]) for change in batch])
 
-    def _outcome(self, change, row: Mapping[str, object]):
+    def outcome(self, change: Change, row: Mapping[str, object]) -> Outcome:
         if row["ok"]:
             return change.outcome("updated", raw=row)
         return self.refusal(change, code=row["code"], message=row["message"], raw=row)

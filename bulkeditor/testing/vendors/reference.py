@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, cast
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs, urlencode
 
 from bulkeditor.http import Clock
 from bulkeditor.testing._standin import Answer, Entry, StandIn
@@ -126,7 +126,8 @@ class ReferenceERP(StandIn):
             page.append({"unit_price": "1.00"})
             entry.rows += 1
         more = start + size < len(rows)
-        onward = urlencode({**params, "start": start + size}, quote_via=quote)
+        # Every page has an address of its own, one that came after an empty page, too.
+        onward = urlencode({**params, "start": start + size, "page": int(params.get("page", "1")) + 1})
         return Answer(
             body={
                 "rows": page,
@@ -141,7 +142,8 @@ class ReferenceERP(StandIn):
         for given in body["items"]:
             number = str(given.get("item_no"))
             results.append({"item_no": number, **self._write(entry, number, given)})
-        return Answer(body={"results": results})
+        # In an order of its own: answers are matched by item number, never by position.
+        return Answer(body={"results": results[::-1]})
 
     def _write(self, entry: Entry, number: str, given: Mapping[str, object]) -> dict[str, object]:
         if number in self.refused:
