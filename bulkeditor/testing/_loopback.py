@@ -46,7 +46,7 @@ class Loopback:
         self._thread.start()
 
     def _accept(self) -> None:
-        # Not serve_forever(): it looks for its end now and then, and each of many short-lived servers would wait.
+        # Not serve_forever(): it looks for its end now and then, and many short-lived servers would wait for that.
         while True:
             connection, address = self._server.get_request()
             if self._closing:
