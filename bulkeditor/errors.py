@@ -492,6 +492,29 @@ class GuardError(PlanError):
         self.errors = tuple(errors)
 
 
+class OverlapError(PlanError):
+    """A plan was to be scheduled with ``on_overlap="refuse"`` and overlaps others; nothing was scheduled.
+
+    Args:
+        runs: The runs that it overlaps.
+        errors: One entry for each field of each product that it has in common with them.
+    """
+
+    default_hint = "Choose another time, cancel the other run, or use on_overlap='layer'."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        runs: Sequence[str],
+        errors: Sequence[FieldError] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.runs = tuple(runs)
+        self.errors = tuple(errors)
+
+
 class PlanFileError(PlanError, ValueError):
     """A file is no plan, was edited or cut off, or was written by a newer version; the text says which."""
 
@@ -592,6 +615,7 @@ __all__ = [
     "NotLoadedError",
     "NotUndoableError",
     "OutcomeUnknownError",
+    "OverlapError",
     "PaginationError",
     "PermissionDeniedError",
     "PlanError",

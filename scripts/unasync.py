@@ -30,6 +30,7 @@ RULES: Sequence[tuple[str, str]] = (
     (r"\bawait ", ""),
     (r"\b__a(enter|exit|iter)__\b", r"__\1__"),
     (r"\baclos(e|ing)\b", r"clos\1"),
+    (r"\basleep\b", "sleep"),
     (r"\b(\w+)_async\b", r"\1"),
 )
 

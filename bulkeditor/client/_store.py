@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,10 +23,12 @@ class Store:
     Args:
         given: A file, made when it is missing; None keeps everything in this process; or a ledger, which
             whoever made it closes.
+        clock: Tells the time by which what is scheduled falls due; a ledger has its own.
     """
 
-    def __init__(self, given: str | PathLike[str] | Ledger | None = None) -> None:
+    def __init__(self, given: str | PathLike[str] | Ledger | None, clock: Callable[[], datetime]) -> None:
         self._given = given
+        self._clock = clock
         self._ledger: Ledger | None = None
         self._lock = threading.Lock()
         self._sharing = Sharing()
@@ -53,7 +56,12 @@ class Store:
             return given
         from bulkeditor.engine import SQLiteLedger  # noqa: PLC0415 - with the first plan, not the first client
 
-        return SQLiteLedger(":memory:" if given is None else given)
+        return SQLiteLedger(":memory:" if given is None else given, clock=self._clock)
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is kept in it yet, which can be told without opening it."""
+        return self._given is None and self._ledger is None
 
     def join(self, client: object) -> None:
         """Count one more client."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from bulkeditor.engine._advance import Progress
@@ -42,11 +43,11 @@ class AsyncWorker(Workshop[AsyncSession]):
         lanes = AsyncLanes(self._session, self._ledger, self._policy)
         return await lanes.run(self._lanes, self._lane(run, lambda: lanes.broken))
 
-    async def run(self, run: str, *, sleep: bool = True) -> Progress:
+    async def run(self, run: str, *, sleep: bool = True, until: datetime | None = None) -> Progress:
         """See :meth:`Worker.run`."""
         while True:
             progress = await self.advance(run)
-            rest = self._rest(progress, sleep=sleep)
+            rest = self._rest(progress, sleep=sleep, until=until)
             if rest is None:
                 return progress
             await self._nap(rest)
@@ -85,7 +86,7 @@ class AsyncWorker(Workshop[AsyncSession]):
         if not isinstance(clock, SystemClock):
             await clock.asleep(seconds)
         elif seconds > 0:
-            await asyncio.sleep(min(seconds, NAP))
+            await clock.asleep(min(seconds, NAP))
 
 
 __all__ = ["AsyncWorker"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from bulkeditor._secret import Secret
@@ -92,13 +92,13 @@ class Workshop(Generic[S]):
         )
         return lambda: advance(self._ledger, self._workflows, run, options)
 
-    def _rest(self, progress: Progress, *, sleep: bool) -> float | None:
+    def _rest(self, progress: Progress, *, sleep: bool, until: datetime | None) -> float | None:
         """Seconds after which a run goes on; None when that is not for this worker to wait for."""
         if self._stopped:
             return None
         if isinstance(progress, More):
             return 0.0
-        if isinstance(progress, WaitUntil) and sleep:
+        if isinstance(progress, WaitUntil) and sleep and (until is None or progress.at < until):
             return max(0.0, (progress.at - self._ledger.now()).total_seconds())
         return None
 
@@ -146,12 +146,13 @@ class Worker(Workshop[Session]):
         lanes = Lanes(self._session, self._ledger, self._policy)
         return lanes.run(self._lanes, self._lane(run, lambda: lanes.broken))
 
-    def run(self, run: str, *, sleep: bool = True) -> Progress:
+    def run(self, run: str, *, sleep: bool = True, until: datetime | None = None) -> Progress:
         """Carry a run on until it ends, waits for a signal, or the worker is stopped.
 
         Args:
             run: Its id.
             sleep: Whether to sleep until times that the run waits for; otherwise such a time ends it, too.
+            until: So does a time from here on: it is not slept for. None = no such limit.
 
         Returns:
             Where it stands then.
@@ -163,7 +164,7 @@ class Worker(Workshop[Session]):
         """
         while True:
             progress = self.advance(run)
-            rest = self._rest(progress, sleep=sleep)
+            rest = self._rest(progress, sleep=sleep, until=until)
             if rest is None:
                 return progress
             self._nap(rest)
@@ -202,7 +203,7 @@ class Worker(Workshop[Session]):
             clock.sleep(seconds)
         elif seconds > 0:
             # Short naps: the ledger's clock decides, and it may be set.
-            time.sleep(min(seconds, NAP))
+            clock.sleep(min(seconds, NAP))
 
 
 __all__ = ["NAP", "Worker", "Workshop"]

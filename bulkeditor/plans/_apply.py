@@ -9,15 +9,18 @@ from typing import ClassVar, Final
 from bulkeditor.engine import Context, Done, Handler, Step, Workflow
 from bulkeditor.http import Exchange, RetryPolicy, ServerFacts
 from bulkeditor.models import JSON
-from bulkeditor.plans._check import beginning, gate, look, missing, probe, read_one_page
+from bulkeditor.plans._check import gate, look, missing, probe, read_one_page
 from bulkeditor.plans._clear import clear
 from bulkeditor.plans._restore import mend, restore
+from bulkeditor.plans._schedule_steps import begin, end, first_steps
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._work import Server, Work
 from bulkeditor.plans._write import write
 
 _HANDLERS: Final[Mapping[str, Callable[[Work], Exchange[Done]]]] = MappingProxyType(
     {
+        "begin": begin,
+        "end": end,
         "page": read_one_page,
         "probe": probe,
         "look": look,
@@ -49,7 +52,7 @@ class ApplyWorkflow:
 
     def first(self, input: JSON) -> Sequence[Step]:  # noqa: A002 - the engine's own word
         """The steps that a run begins with."""
-        return beginning(Given.of(input))
+        return first_steps(Given.of(input))
 
     def handler(self, kind: str) -> Handler:
         """Who carries out steps of a kind.

@@ -16,16 +16,19 @@ from bulkeditor.api._lookup import find
 from bulkeditor.engine import Done, Put, Step
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, Product
-from bulkeditor.plans._decide import Numbered, RowResult, Write, decide
+from bulkeditor.plans._decide import Numbered, RowResult, Write
+from bulkeditor.plans._layers_steps import Layers, Picked
 from bulkeditor.plans._reading import ListPage, read_page
 from bulkeditor.plans._stored import Given, result_to_json
-from bulkeditor.plans._work import GATE, SURVEY, WRITES, Pass, Work, results
+from bulkeditor.plans._work import GATE, SURVEY, WRITES, LookParams, Pass, Work, results
 
 _AT_ONCE: Final = 10
 """Products that are looked up one by one before they are written: each look-up makes the first one older."""
 
 _AT_ONCE_SAFELY: Final = 100
 """The same on a server that itself compares what it holds with what was seen."""
+
+_DONE: Final = frozenset({"updated", "unchanged"})
 
 _OTHERWISE: Final = frozenset({"stale", "group_stale", "unknown_id", "not_found_for_certain"})
 """Codes of rows whose product is no longer as the plan saw it."""
@@ -53,37 +56,6 @@ class PageParams:
 
 
 @attrs.frozen(kw_only=True)
-class LookParams:
-    """Products to look at by their ids.
-
-    Args:
-        ids: The products.
-        rows: The numbers of their rows that are still open; None = all of them, for the first time.
-        turn: How often they were looked at before.
-        of: The pass.
-        one_by_one: Whether that is known to be cheaper than a pass over the listing.
-    """
-
-    ids: Sequence[str]
-    rows: Sequence[int] | None = None
-    turn: int = 0
-    of: Pass = "apply"
-    one_by_one: bool = False
-
-    @classmethod
-    def again(cls, writes: Sequence[Write], turn: int, *, of: Pass) -> LookParams:
-        """Another look at what was to be written.
-
-        Args:
-            writes: The rows that have no outcome yet.
-            turn: How often their products were looked at by now.
-            of: The pass.
-        """
-        rows = [item.number for write in writes for item in write.rows]
-        return cls(ids=[write.product for write in writes], rows=rows, turn=turn + 1, of=of)
-
-
-@attrs.frozen(kw_only=True)
 class MissingParams:
     """The products that no page had; which ones they are stands in the ledger."""
 
@@ -96,17 +68,29 @@ def beginning(given: Given) -> Sequence[Step]:
         return ()
     survey = given.on_stale == "fail" and given.on_error != "all_or_nothing"
     if not survey:
-        return (_entrance(given, "apply"),)
+        return (_main(given),)
     gate = Step(key="gate", kind="gate", stage=GATE)
-    return (_entrance(given, "survey"), gate)
+    return (entrance("survey", given.ids, given.products, SURVEY), gate)
 
 
-def _entrance(given: Given, of: Pass) -> Step:
-    stage = SURVEY if of == "survey" else WRITES
-    if given.ids is not None:
-        look = attrs.asdict(LookParams(ids=given.ids, of=of))
+def _main(given: Given) -> Step:
+    """The first step of the pass that writes."""
+    return entrance("apply" if given.ends is None else "start", given.ids, given.products, WRITES)
+
+
+def entrance(of: Pass, ids: Sequence[str] | None, products: int, stage: int) -> Step:
+    """The first step of a pass.
+
+    Args:
+        of: The pass.
+        ids: The products, where they are few or must be written together; else None.
+        products: How many they are.
+        stage: The stage of the pass.
+    """
+    if ids is not None:
+        look = attrs.asdict(LookParams(ids=ids, of=of))
         return Step(key=of, kind="look", params=look, stage=stage)
-    params = attrs.asdict(PageParams(rest=given.products, of=of))
+    params = attrs.asdict(PageParams(rest=products, of=of))
     return Step(key=of, kind="page", params=params, stage=stage)
 
 
@@ -124,8 +108,13 @@ class Check:
         self._work = work
         self._of: Pass = of
         self._only = None if rows is None else frozenset(rows)
+        self._layers = Layers(work, of)
         self._results: list[RowResult] = []
+        self._picked: list[Picked] = []
+        self._unsendable: list[RowResult] = []
         self._state: list[Put] = []
+        self.decided = 0
+        """Products that this step has dealt with."""
 
     def open(self, product: str) -> bool:
         """Whether a product was not dealt with yet."""
@@ -147,10 +136,13 @@ class Check:
                 RowResult(number=item.number, status="failed", code=code, message=message)
                 for item in self._rows(product)
             ]
+            if product not in uncertain and self._of != "survey":
+                self._state += self._layers.gone(product)
 
     def _rows(self, product: str) -> Sequence[Numbered]:
         rows = self._work.rows(product)
-        return rows if self._only is None else [item for item in rows if item.number in self._only]
+        only = self._work.started(product) if self._of == "end" and self._only is None else self._only
+        return rows if only is None else [item for item in rows if item.number in only]
 
     def take(self, products: Iterable[Product], *, page: str | None, turn: int) -> list[Step]:
         """Decide what to do with products that were read; the writes that follow.
@@ -167,12 +159,13 @@ class Check:
         for name, chosen in self._apart(writes):
             more, unsendable = self._work.writes(chosen, of=self._of, page=page, turn=turn, name=name)
             steps += more
-            self._results += unsendable
+            self._unsendable += unsendable
+        self._results += self._unsendable
         return [] if self.stopped else steps
 
     def _apart(self, writes: Sequence[Write]) -> Iterable[tuple[str, Sequence[Write]]]:
         """What is expected to be refused goes in requests of its own, and takes nothing else with it."""
-        if self._work.given.on_error != "best_effort":
+        if self._work.on_error(self._of) != "best_effort":
             return (("write", writes),)
         pairs = [write.apart() for write in writes]
         return (
@@ -185,34 +178,41 @@ class Check:
         if not rows or not self.open(product.id):
             return None
         self._mark(product.id)
-        given = self._work.given
-        decision = decide(rows, product, on_stale=given.on_stale, on_error=given.on_error)
-        self._results += decision.results
-        return decision.write
+        picked = self._layers.pick(rows, product)
+        self._picked.append(picked)
+        self._results += picked.choice.results
+        return picked.choice.write
 
     def _mark(self, product: str) -> None:
         if self._only is None:
+            self.decided += 1
             self._state.append(self._work.mark(product, self._of))
 
     @property
     def stopped(self) -> bool:
         """Whether the run ends here: with all or nothing, one row that cannot be written keeps back all."""
-        atomic = self._work.given.on_error == "all_or_nothing"
-        return atomic and any(result.status != "unchanged" for result in self._results)
-
-    @property
-    def decided(self) -> int:
-        """Products that this step has dealt with."""
-        return len(self._state)
+        atomic = self._work.on_error(self._of) == "all_or_nothing"
+        return atomic and any(result.status not in _DONE for result in self._results)
 
     def done(self, then: Iterable[Step]) -> Done:
         """What the step leaves behind."""
         if self._of == "survey":
             bad = [result for result in self._results if result.code in _OTHERWISE]
             found: JSON = {"survey": [result_to_json(result) for result in bad]}
+        elif self.stopped:
+            # What would have been done to the others is not.
+            left = [result for result in self._results if result.status != "updated"]
+            found = results(left, of=self._of, stopped=True)
         else:
-            found = results(self._results, stopped=self.stopped)
+            found = results(self._results, of=self._of)
+            for picked in self._picked:
+                self._state += self._layers.noted(picked, self._unsendable_of(picked))
         return Done(result=found, then=tuple(then), state=tuple(self._state))
+
+    def _unsendable_of(self, picked: Picked) -> list[RowResult]:
+        write = picked.choice.write
+        numbers = frozenset(item.number for item in write.rows) if write is not None else frozenset[int]()
+        return [result for result in self._unsendable if result.number in numbers]
 
 
 def read_one_page(work: Work) -> Exchange[Done]:
@@ -299,7 +299,7 @@ def gate(work: Work) -> Exchange[Done]:
             found += cast("dict[str, list[JSON]]", result).get("survey", [])
     if found:
         return Done(result={"rows": found, "stopped": True})
-    return Done(result=results(()), then=(_entrance(work.given, "apply"),))
+    return Done(result=results(()), then=(_main(work.given),))
 
 
-__all__ = ["Check", "LookParams", "beginning", "gate", "look", "missing", "probe", "read_one_page"]
+__all__ = ["Check", "beginning", "entrance", "gate", "look", "missing", "probe", "read_one_page"]

@@ -7,7 +7,7 @@ made good when the run goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import attrs
@@ -18,13 +18,13 @@ from bulkeditor.engine import Done, Step
 from bulkeditor.errors import FieldError, OutcomeUnknownError
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, UNSET, Product, encode
-from bulkeditor.plans._check import LookParams
 from bulkeditor.plans._decide import RowResult, Write
 from bulkeditor.plans._exact import CUSTOM, column_value, identical
 from bulkeditor.plans._judge import CHANGED
+from bulkeditor.plans._layers_steps import Layers
 from bulkeditor.plans._send import deliver, sender_of
 from bulkeditor.plans._stored import columns_of, columns_to_json
-from bulkeditor.plans._work import ROUNDS, Pass, Work, WriteParams, results
+from bulkeditor.plans._work import ROUNDS, LookParams, Pass, Work, WriteParams
 
 _TRIES: Final = 20
 """So often what was cleared is written anew while others keep changing the product."""
@@ -164,7 +164,34 @@ def _after_clear(
             for take in again
             for number in take.numbers
         ]
-    return Done(result=results(found), then=tuple(then))
+    busy = [values[0] for values in cast("list[Any]", cleared)]
+    if params.turn < ROUNDS:
+        busy += [take.product for take in again]
+    return concluded(work, params, found, then, busy=busy)
+
+
+def concluded(
+    work: Work,
+    params: ClearParams,
+    found: Sequence[RowResult],
+    then: Sequence[Step] = (),
+    *,
+    busy: Collection[str] = (),
+) -> Done:
+    """What a step leaves behind that takes custom fields away.
+
+    Args:
+        work: The step.
+        params: Its parameters.
+        found: The outcomes of rows.
+        then: Steps that follow.
+        busy: Products that are not done with.
+    """
+    touched = {
+        take.product: [item for item in work.rows(take.product) if item.number in take.numbers]
+        for take in params.takes()
+    }
+    return Layers(work, params.of).conclude(touched, found, then, busy=busy, turn=params.turn)
 
 
 def _not_removable(take: Take, outcome: RowOutcome) -> list[RowResult]:
@@ -175,4 +202,4 @@ def _not_removable(take: Take, outcome: RowOutcome) -> list[RowResult]:
     ]
 
 
-__all__ = ["ClearParams", "Take", "clear"]
+__all__ = ["ClearParams", "Take", "clear", "concluded"]

@@ -31,10 +31,13 @@ class Numbered:
     Args:
         number: Its place, from 0.
         row: The row.
+        shown: Whether its values are what the shop shows and shall show, instead of what the plan saw and
+            wants: they differ where temporary changes lie on the field.
     """
 
     number: int
     row: PlanRow
+    shown: bool = False
 
 
 @attrs.frozen(kw_only=True)

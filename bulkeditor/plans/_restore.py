@@ -16,7 +16,7 @@ from bulkeditor.engine import Done, Ledger
 from bulkeditor.errors import OutcomeUnknownError
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, UNSET, Product, encode
-from bulkeditor.plans._clear import ClearParams, Take
+from bulkeditor.plans._clear import ClearParams, Take, concluded
 from bulkeditor.plans._decide import Numbered, RowResult, show
 from bulkeditor.plans._exact import CUSTOM, column_value, identical, value_in
 from bulkeditor.plans._reading import near
@@ -85,10 +85,11 @@ def restore(work: Work) -> Exchange[Done]:
             gaps.append([take.product, columns_to_json({CUSTOM: now}), columns_to_json({CUSTOM: missing})])
             left.append(values)
     if not gaps:
-        return Done(result=results(found))
+        return concluded(work, params, found)
     cleared = attrs.asdict(attrs.evolve(params, products=left, turn=params.turn + 1))
     following = work.follow("mend", "mend", MendParams(products=gaps, cleared=cleared))
-    return Done(result=results(found), then=(following,))
+    busy = [values[0] for values in cast("list[Any]", left)]
+    return concluded(work, params, found, (following,), busy=busy)
 
 
 def mend(work: Work) -> Exchange[Done]:
@@ -99,7 +100,7 @@ def mend(work: Work) -> Exchange[Done]:
         _Mending.of(index, values, expects=cleared.expects) for index, values in enumerate(params.products)
     ]
     yield from deliver(work, sender_of(work, page=cleared.page), rows)
-    return Done(result=results(()), then=(work.follow("restore", "look", cleared),))
+    return Done(result=results((), of=cleared.of), then=(work.follow("restore", "look", cleared),))
 
 
 def _gone(take: Take, *, uncertain: bool) -> list[RowResult]:

@@ -154,7 +154,7 @@ def start_apply(
         PlanError: It was applied with other options, or taken back since.
     """
     given = given_for(plan.rows, plan=plan.id, title=plan.title, shop=plan.shop, undoable_for=undoable_for)
-    given = attrs.evolve(given, on_stale=on_stale, on_error=on_error, ids=_ids(plan.rows, on_error))
+    given = attrs.evolve(given, on_stale=on_stale, on_error=on_error, ids=ids_of(plan.rows, on_error))
     key = f"apply/{plan.id}/{attempt}"
     known = ledger.find(key)
     if known is not None:
@@ -184,12 +184,13 @@ def given_for(
         columns=sorted({column_of(row.field) for row in rows}),
         on_stale="skip",
         on_error="best_effort",
-        ids=_ids(rows, "best_effort"),
+        ids=ids_of(rows, "best_effort"),
         undoable_for=int(undoable_for.total_seconds()),
     )
 
 
-def _ids(rows: Sequence[PlanRow], on_error: OnError) -> Sequence[str] | None:
+def ids_of(rows: Sequence[PlanRow], on_error: OnError) -> Sequence[str] | None:
+    """The products of some rows, where they are few or must be written together; else None."""
     ids = list(dict.fromkeys(row.product for row in rows))
     return ids if len(ids) <= FEW or on_error == "all_or_nothing" else None
 
@@ -224,4 +225,13 @@ def _check_known(ledger: Ledger, known: RunRow, given: Given, attempt: int) -> N
         )
 
 
-__all__ = ["UNDONE", "check_atomic", "check_options", "check_rows", "given_for", "start_apply", "taken_back"]
+__all__ = [
+    "UNDONE",
+    "check_atomic",
+    "check_options",
+    "check_rows",
+    "given_for",
+    "ids_of",
+    "start_apply",
+    "taken_back",
+]

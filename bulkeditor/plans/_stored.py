@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, cast
 
 import attrs
@@ -37,6 +38,10 @@ class Given:
         ids: The products, where they are few or must be written together; else None.
         undoes: The run that this one takes back.
         undoable_for: Seconds after its end in which it can be taken back.
+        at: When it begins, ISO 8601; None = at once.
+        revert_at: When a temporary change ends; None for one that stays.
+        number: Its place among those that were scheduled: of two that begin at the same moment, the later
+            one lies above.
     """
 
     plan: str
@@ -50,6 +55,19 @@ class Given:
     ids: Sequence[str] | None = None
     undoes: str | None = None
     undoable_for: int
+    at: str | None = None
+    revert_at: str | None = None
+    number: int = 0
+
+    @property
+    def begins(self) -> datetime | None:
+        """When it begins; None = at once."""
+        return None if self.at is None else datetime.fromisoformat(self.at)
+
+    @property
+    def ends(self) -> datetime | None:
+        """When a temporary change ends; None for one that stays."""
+        return None if self.revert_at is None else datetime.fromisoformat(self.revert_at)
 
     def to_json(self) -> JSON:
         """The input of the run."""

@@ -20,9 +20,10 @@ _SHOWN = 10
 
 def undoable_until(run: RunRow) -> datetime | None:
     """Until when a run can be taken back; None while it has not ended."""
-    if run.finished_at is None:
+    given = Given.of(run.input)
+    if run.finished_at is None or given.ends is not None:
         return None
-    return run.finished_at + timedelta(seconds=Given.of(run.input).undoable_for)
+    return run.finished_at + timedelta(seconds=given.undoable_for)
 
 
 def check_undoable(run: RunRow, now: datetime) -> None:
@@ -31,6 +32,12 @@ def check_undoable(run: RunRow, now: datetime) -> None:
     Raises:
         NotUndoableError: The text says why, and until when it could.
     """
+    if Given.of(run.input).ends is not None:
+        raise NotUndoableError(
+            f"The run {run.id} is a temporary change, which ends itself.",
+            run=run.id,
+            hint="Call revert() to end it now, or cancel() before it begins.",
+        )
     until = undoable_until(run)
     if until is None:
         raise NotUndoableError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import attrs
@@ -13,15 +12,20 @@ from bulkeditor.api._bulk import split
 from bulkeditor.engine import Context, Put, Step
 from bulkeditor.http import RetryPolicy, ServerFacts
 from bulkeditor.models import JSON
-from bulkeditor.plans._decide import Numbered, RowResult, Write
+from bulkeditor.plans._codec import pack_value, unpack_value
+from bulkeditor.plans._decide import Numbered, OnError, RowResult, Write
 from bulkeditor.plans._judge import Sending
+from bulkeditor.plans._rows import PlanRow
 from bulkeditor.plans._stored import ROWS, Given, columns_of, columns_to_json, result_to_json, rows_of
 
 T = TypeVar("T")
 
-Kind: TypeAlias = Literal["page", "probe", "look", "missing", "gate", "write", "clear", "restore", "mend"]
-Pass: TypeAlias = Literal["survey", "apply"]
-"""A run goes over its products in passes: a survey only looks, and what follows it writes."""
+Kind: TypeAlias = Literal[
+    "begin", "end", "page", "probe", "look", "missing", "gate", "write", "clear", "restore", "mend"
+]
+Pass: TypeAlias = Literal["survey", "apply", "start", "end", "tidy"]
+"""A run goes over its products in passes: ``survey`` only looks; ``apply`` writes a permanent change,
+``start`` and ``end`` a temporary one; ``tidy`` is for products where runs got in each other's way."""
 
 ROUNDS: Final = 5
 """So often a product is looked at again that changes between the look at it and the write."""
@@ -29,11 +33,25 @@ ROUNDS: Final = 5
 SILENT_ROUNDS: Final = 2
 """So often a row is sent again that a reply left out, and that did not take effect."""
 
-SURVEY, GATE, WRITES = 0, 1, 2
-"""Stages: a survey of all rows is over before the first write."""
+ENDED: Final = "ended"
+"""Where the outcomes of the end of a temporary change stand in the result of a step."""
 
-SEEN: Final[Mapping[Pass, str]] = MappingProxyType({"survey": "surveyed", "apply": "seen"})
-"""The space of a run in which each pass notes the products that it has dealt with."""
+_SEEN: Final = "seen"
+"""Spaces of a run in which each pass notes the products that it has dealt with."""
+
+STARTED: Final = "started"
+"""The space of a run that holds, by product, the numbers of the rows whose layers it has put there."""
+
+END_KEY: Final = "until"
+"""The key of the step that waits for the end of a temporary change."""
+
+PHASE: Final = "phase"
+"""The space and the entry of a run that say how far a scheduled one is."""
+
+BEGUN, ENDING, CANCELLED = "begun", "ending", "cancelled"
+
+SURVEY, GATE, WRITES, END = 0, 1, 2, 3
+"""Stages: a survey of all rows is over before the first write, and all is written before its end."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,11 +73,43 @@ class Server:
 
 
 @attrs.frozen(kw_only=True)
+class LookParams:
+    """Products to look at by their ids.
+
+    Args:
+        ids: The products.
+        rows: The numbers of their rows that are still open; None = all of them, for the first time.
+        turn: How often they were looked at before.
+        of: The pass.
+        one_by_one: Whether that is known to be cheaper than a pass over the listing.
+    """
+
+    ids: Sequence[str]
+    rows: Sequence[int] | None = None
+    turn: int = 0
+    of: Pass = "apply"
+    one_by_one: bool = False
+
+    @classmethod
+    def again(cls, writes: Sequence[Write], turn: int, *, of: Pass) -> LookParams:
+        """Another look at what was to be written.
+
+        Args:
+            writes: The rows that have no outcome yet.
+            turn: How often their products were looked at by now.
+            of: The pass.
+        """
+        rows = [item.number for write in writes for item in write.rows]
+        return cls(ids=[write.product for write in writes], rows=rows, turn=turn + 1, of=of)
+
+
+@attrs.frozen(kw_only=True)
 class WriteParams:
     """A batch that is to be written, exactly.
 
     Args:
-        products: For each product its id, the columns as they were seen, and the numbers of its rows.
+        products: For each product its id, the columns as they were seen, and the numbers of its rows; with
+            their values where these are not the plan's.
         of: The pass that they are part of.
         expects: Whether the server compares what it holds with what was seen.
         page: The page of the listing on which they were.
@@ -114,6 +164,14 @@ class Work:
             stage=self.step.stage if stage is None else stage,
         )
 
+    @property
+    def over(self) -> bool:
+        """Whether the time of a temporary change has passed, or was cut short."""
+        ends = self.given.ends
+        if ends is None:
+            return False
+        return self.ctx.now >= ends or self.ctx.state(self.ctx.own(PHASE), PHASE) == ENDING
+
     # Rows
 
     def rows(self, product: str) -> tuple[Numbered, ...]:
@@ -121,21 +179,32 @@ class Work:
         entry = self.ctx.state(self.ctx.own(ROWS), product)
         return () if entry is None else rows_of(entry)
 
+    def started(self, product: str) -> Sequence[int]:
+        """Numbers of the rows of a product whose layers this run has put there."""
+        return cast("list[int]", self.ctx.state(self.ctx.own(STARTED), product) or [])
+
+    def products(self, of: Pass) -> Iterator[str]:
+        """The products that a pass is about."""
+        space = STARTED if of == "end" else ROWS
+        return (product for product, _ in self.ctx.entries(self.ctx.own(space)))
+
     def marked(self, product: str, of: Pass) -> bool:
         """Whether a product was dealt with in a pass."""
-        return self.ctx.state(self.ctx.own(SEEN[of]), product) is not None
+        return self.ctx.state(self.ctx.own(f"{_SEEN}/{of}"), product) is not None
 
     def mark(self, product: str, of: Pass) -> Put:
         """Notes that a product is dealt with; two steps cannot both do so."""
-        return Put(space=self.ctx.own(SEEN[of]), key=product, value=True, expect=None)
+        return Put(space=self.ctx.own(f"{_SEEN}/{of}"), key=product, value=True, expect=None)
 
     def unmarked(self, of: Pass) -> Iterator[str]:
         """The products that were not dealt with in a pass."""
-        for product, _ in self.ctx.entries(self.ctx.own(ROWS)):
-            if not self.marked(product, of):
-                yield product
+        return (product for product in self.products(of) if not self.marked(product, of))
 
     # Writes
+
+    def on_error(self, of: Pass) -> OnError:
+        """What a refusal means in a pass: the end of a temporary change restores whatever it can."""
+        return self.given.on_error if of in {"apply", "start"} else "best_effort"
 
     def writes(
         self,
@@ -155,7 +224,7 @@ class Work:
             turn: How often they were looked at.
             name: Tells these steps from others that follow.
         """
-        expects, atomic = self.server.expects, self.given.on_error == "all_or_nothing"
+        expects, atomic = self.server.expects, self.on_error(of) == "all_or_nothing"
         sendings = [Sending.of(index, write, expects=expects) for index, write in enumerate(chosen)]
         steps: list[Step] = []
         # All or nothing is one request; that it fits into one was made sure of before the run began.
@@ -186,7 +255,23 @@ def unsendable(sending: Sending) -> Iterator[RowResult]:
 
 
 def _product(write: Write) -> JSON:
-    return [write.product, columns_to_json(write.seen), [item.number for item in write.rows]]
+    return [write.product, columns_to_json(write.seen), [_packed(item) for item in write.rows]]
+
+
+def _packed(item: Numbered) -> JSON:
+    if not item.shown:
+        return item.number
+    row = item.row
+    return [item.number, pack_value(row.field, row.before), pack_value(row.field, row.after)]
+
+
+def _unpacked(entry: JSON, rows: Mapping[int, PlanRow]) -> Numbered:
+    if isinstance(entry, int):
+        return Numbered(entry, rows[entry])
+    number, before, after = cast("list[Any]", entry)
+    row = rows[number]
+    before, after = unpack_value(row.field, before), unpack_value(row.field, after)
+    return Numbered(number, attrs.evolve(row, before=before, after=after), shown=True)
 
 
 def write_of(values: JSON, rows: tuple[Numbered, ...]) -> Write:
@@ -196,29 +281,43 @@ def write_of(values: JSON, rows: tuple[Numbered, ...]) -> Write:
         values: As they stand in :attr:`WriteParams.products`.
         rows: All rows of its product.
     """
-    product, seen, numbers = cast("list[Any]", values)
+    product, seen, entries = cast("list[Any]", values)
+    known = {item.number: item.row for item in rows}
     return Write(
-        product=product, seen=columns_of(seen), rows=tuple(item for item in rows if item.number in numbers)
+        product=product, seen=columns_of(seen), rows=tuple(_unpacked(entry, known) for entry in entries)
     )
 
 
-def results(found: Iterable[RowResult], *, stopped: bool = False) -> JSON:
+def results(found: Iterable[RowResult], *, of: Pass = "apply", stopped: bool = False) -> JSON:
     """Outcomes of rows as the result of a step.
 
     Args:
         found: The outcomes.
+        of: The pass: the end of a temporary change has outcomes of its own, and tidying up has none.
         stopped: Whether nothing more is written, so that all other rows are skipped.
     """
-    return {"rows": [result_to_json(result) for result in found], "stopped": stopped}
+    if of == "tidy":
+        return None
+    name = ENDED if of == "end" else "rows"
+    return {name: [result_to_json(result) for result in found], "stopped": stopped}
 
 
 __all__ = [
+    "BEGUN",
+    "CANCELLED",
+    "END",
+    "ENDED",
+    "ENDING",
+    "END_KEY",
     "GATE",
+    "PHASE",
     "ROUNDS",
     "SILENT_ROUNDS",
+    "STARTED",
     "SURVEY",
     "WRITES",
     "Kind",
+    "LookParams",
     "Pass",
     "Server",
     "Work",

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from bulkeditor.engine import Done, Step
 from bulkeditor.http import Exchange
-from bulkeditor.plans._check import LookParams
 from bulkeditor.plans._clear import ClearParams
 from bulkeditor.plans._decide import RowResult, Write
 from bulkeditor.plans._judge import CHANGED, Again, Sending, Verdict, judge
+from bulkeditor.plans._layers_steps import Layers
 from bulkeditor.plans._send import deliver, sender_of
-from bulkeditor.plans._work import ROUNDS, SILENT_ROUNDS, Work, WriteParams, results, write_of
+from bulkeditor.plans._work import ROUNDS, SILENT_ROUNDS, LookParams, Work, WriteParams, results, write_of
 
 
 def write(work: Work) -> Exchange[Done]:
@@ -23,14 +23,14 @@ def write(work: Work) -> Exchange[Done]:
     yield from deliver(work, sender, sendings)
     if params.atomic and params.turn < ROUNDS and any(map(_changed, sendings)):
         again = _again(work, params, [sending.write for sending in sendings])
-        return Done(result=results(()), then=(again,))
+        return Done(result=results((), of=params.of), then=(again,))
     verdicts = [_verdict(work, params, sending, silent=sending in sender.silent) for sending in sendings]
-    return _done(work, params, verdicts)
+    return _done(work, params, sendings, verdicts)
 
 
 def _verdict(work: Work, params: WriteParams, sending: Sending, *, silent: bool) -> Verdict:
     last = params.turn >= (SILENT_ROUNDS if silent else ROUNDS)
-    return judge(sending, on_error=work.given.on_error, silent=silent, last=last)
+    return judge(sending, on_error=work.on_error(params.of), silent=silent, last=last)
 
 
 def _sendings(work: Work, params: WriteParams) -> list[Sending]:
@@ -51,7 +51,7 @@ def _again(work: Work, params: WriteParams, writes: Sequence[Write]) -> Step:
     return work.follow("look", "look", LookParams.again(writes, params.turn, of=params.of))
 
 
-def _done(work: Work, params: WriteParams, verdicts: Sequence[Verdict]) -> Done:
+def _done(work: Work, params: WriteParams, sendings: Sequence[Sending], verdicts: Sequence[Verdict]) -> Done:
     found: list[RowResult] = [result for verdict in verdicts for result in verdict.results]
     left: dict[Again, list[Write]] = {"look": [], "send": [], "clear": []}
     for verdict in verdicts:
@@ -69,7 +69,11 @@ def _done(work: Work, params: WriteParams, verdicts: Sequence[Verdict]) -> Done:
     if left["clear"]:
         then.append(work.follow("clear", "clear", ClearParams.following(left["clear"], params)))
     refused = params.atomic and all(result.status in {"failed", "skipped"} for result in found)
-    return Done(result=results(found, stopped=refused), then=tuple(then))
+    busy = [rest.product for rests in left.values() for rest in rests]
+    touched = {sending.write.product: sending.write.rows for sending in sendings}
+    return Layers(work, params.of).conclude(
+        touched, found, then, busy=busy, turn=params.turn, stopped=refused
+    )
 
 
 __all__ = ["write"]

@@ -104,7 +104,7 @@ class AsyncBulkEditor:
             transport=transport,
         )
         self._server: Sandbox | None = None
-        self._build(AsyncSession(config), tuning, Store(store))
+        self._build(AsyncSession(config), tuning, Store(store, config.clock.now))
 
     def _build(self, session: AsyncSession, tuning: Tuning, store: Store) -> None:
         self._core = AsyncCore(session, tuning, store)
@@ -360,8 +360,11 @@ class AsyncBulkEditor:
         tuning = self._core.tuning.changed(own)
         shop = object.__new__(type(self))
         shop._server = None
-        store = Store(options["store"]) if "store" in options else self._core.store
-        shop._build(self._core.session.with_config(**session), tuning, store)
+        changed = self._core.session.with_config(**session)
+        store = self._core.store
+        if "store" in options:
+            store = Store(options["store"], changed.config.clock.now)
+        shop._build(changed, tuning, store)
         return shop
 
     @property

@@ -11,18 +11,23 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked_async
 from bulkeditor.engine import AsyncWorker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
-from bulkeditor.plans._account import read_report
+from bulkeditor.plans._account import read_ended, read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
 from bulkeditor.plans._report import Balance, RunReport
 from bulkeditor.plans._restore import half_cleared
+from bulkeditor.plans._schedule import cancel_schedule, check_not_cancelled, due_runs, end_now, next_time
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._undo import start_undo, undoable_until
 from bulkeditor.plans._watch import RunProgress, Watched
+from bulkeditor.plans._zones import moment
 
 LEASE = 10.0
 """Seconds after which the step of a process that was killed can be taken up."""
 
 UNDOABLE_FOR = timedelta(days=30)
+
+NAP = 1.0
+"""Seconds between two ticks."""
 
 
 class AsyncRun:
@@ -78,8 +83,18 @@ class AsyncRun:
         return self._row.finished_at
 
     @property
+    def at(self) -> datetime | None:
+        """When it was scheduled to begin (UTC); None for a plan that was applied at once."""
+        return self._given.begins
+
+    @property
+    def revert_at(self) -> datetime | None:
+        """When a temporary change is to end (UTC); None for one that stays."""
+        return self._given.ends
+
+    @property
     def undoable_until(self) -> datetime | None:
-        """Until when it can be taken back (UTC); None while it has not ended."""
+        """Until when it can be taken back (UTC); None before its end, and for a temporary change."""
         return undoable_until(self._row)
 
     @property
@@ -88,6 +103,14 @@ class AsyncRun:
         if self._report is None:
             self._report = read_report(self._core.store.ledger, self._row)
         return self._report
+
+    @property
+    def ended(self) -> RunReport | None:
+        """What became of each row at the end of a temporary change: its row says what is shown again.
+
+        ``stale``: somebody else has changed it meanwhile, and it was left alone. None before the end.
+        """
+        return read_ended(self._core.store.ledger, self._row)
 
     @property
     def ledger(self) -> Balance:
@@ -112,18 +135,20 @@ class AsyncRun:
     async def resume(self, *, progress: bool | Callable[[RunProgress], object] = False) -> AsyncRun:
         """Carry the run on where it stopped, in whatever process; does nothing when it is done.
 
-        A batch that was under way is read back first: what arrived is not sent again.
+        A batch that was under way is read back first: what arrived is not sent again. Of a scheduled run
+        what is due is done; the times that it was scheduled for are not waited for.
 
         Args:
             progress: True shows a bar in a terminal or a notebook; a callable is called after each step.
 
         Returns:
-            This run, at its end.
+            This run, as it stands then.
 
         Raises:
             AuthenticationError: The credential is refused; the run stands and can be resumed. Likewise other
                 errors that concern every request.
             PlanStoppedError: It ended before its first write, as the plan's options ask for.
+            PlanError: It was scheduled, and cancelled before it began.
         """
         self._row, self._report = await carry_on(self._core, self.id, progress=progress)
         return self
@@ -152,7 +177,8 @@ class AsyncRun:
             The run that took back; ``undo()`` of it is the first one again.
 
         Raises:
-            NotUndoableError: This run has not ended, or :attr:`undoable_until` is over.
+            NotUndoableError: This run has not ended, or :attr:`undoable_until` is over; or it is a temporary
+                change, which ends itself.
             InvalidInputError: The run has no row of a field or product that was named.
             ReadOnlyError: The client is read-only.
         """
@@ -177,13 +203,17 @@ class AsyncRun:
     async def cancel(self) -> AsyncRun:
         """End the run before its next step; what it has written stays, and can be taken back.
 
+        A scheduled run that has not begun never begins.
+
         Returns:
             This run.
 
         Raises:
-            NotUndoableError: It is in the middle of taking a custom field away; resume it first.
+            NotUndoableError: It is in the middle of taking a custom field away, which resume() completes; or
+                it is a temporary change that has begun, which revert() ends.
         """
         ledger = self._core.store.ledger
+        await asked_async(lambda: cancel_schedule(ledger, ledger.get(self.id)))
         if await asked_async(lambda: half_cleared(ledger, self.id)):
             raise NotUndoableError(
                 f"The run {self.id} has cleared custom fields that are still to be written back.",
@@ -192,6 +222,24 @@ class AsyncRun:
             )
         await asked_async(lambda: ledger.cancel(self.id))
         return await self.refresh()
+
+    async def revert(self, *, progress: bool | Callable[[RunProgress], object] = False) -> AsyncRun:
+        """End a temporary change now, before its time.
+
+        Args:
+            progress: As for :meth:`resume`.
+
+        Returns:
+            This run; :attr:`ended` says what became of each row.
+
+        Raises:
+            NotUndoableError: It has not begun, or is no temporary change.
+            ReadOnlyError: The client is read-only.
+        """
+        self._core.refuse_read_only("run.revert()")
+        ledger = self._core.store.ledger
+        await asked_async(lambda: end_now(ledger, ledger.get(self.id)))
+        return await self.resume(progress=progress)
 
     def __repr__(self) -> str:
         what = f"undoes {self.undoes}" if self.undoes else f"applies {self.title or self.plan}"
@@ -248,6 +296,50 @@ class AsyncRuns:
                 await run.refresh()
         return runs
 
+    async def tick(self) -> builtins.list[AsyncRun]:
+        """Carry on what is due in this shop's runs.
+
+        That is beginnings and ends of scheduled plans, and what a process that died has left. Call it as
+        often as you like, from as many processes as you like. A run that stops with an error does not keep
+        the others from going on; one that was scheduled is tried again by the next tick.
+
+        Returns:
+            The runs that were carried on, in the order of their times; ``.status`` and ``.error`` say how
+            each of them stands.
+        """
+        core = self._core
+        carried: dict[str, AsyncRun] = {}
+        tried: dict[str, int] = {}
+        shop = core.session.config.base_url
+        while due := await asked_async(lambda: due_runs(core.store.ledger, ApplyWorkflow.NAME, shop, tried)):
+            for row in due:
+                tried[row.id] = row.done
+                run = carried.setdefault(row.id, AsyncRun(core, row))
+                try:
+                    await run.resume()
+                except BulkEditorError:
+                    await run.refresh()
+        return builtins.list(carried.values())
+
+    async def serve(self, *, until: datetime | None = None) -> None:
+        """Carry on what is due again and again: :meth:`tick`, each second.
+
+        Args:
+            until: When to stop: aware. None = never; Ctrl-C, or cancelling the task, ends it.
+
+        Raises:
+            InvalidInputError: ``until`` has no time zone.
+        """
+        end = None if until is None else moment(until, tz=None, name="until")
+        clock = self._core.session.config.clock
+        ledger = self._core.store.ledger
+        while True:
+            await self.tick()
+            left = NAP if end is None else (end - ledger.now()).total_seconds()
+            if left <= 0:
+                return
+            await clock.asleep(min(left, NAP))
+
 
 def _rows(core: AsyncCore, status: RunStatus | None) -> list[RunRow]:
     shop = core.session.config.base_url
@@ -276,6 +368,7 @@ async def carry_on(
     """
     core.refuse_read_only("a run")
     ledger = core.store.ledger
+    await asked_async(lambda: check_not_cancelled(ledger, run))
     await asked_async(lambda: ledger.resume(run))
     row, report = await asked_async(lambda: _read(core, run))
     with showing(progress, of_run) as show:
@@ -290,7 +383,8 @@ async def carry_on(
             lanes=core.tuning.concurrency,
             policy=StepPolicy(lease=LEASE, retry=core.policy),
         )
-        await worker.run(run)
+        # Repeats are waited for, but not the times that a plan was scheduled for.
+        await worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
     row, report = await asked_async(lambda: _read(core, run))
     if row.status == "failed":
         raise _failure(watched, row, report)

@@ -8,6 +8,7 @@ from os import PathLike
 
 from bulkeditor.api.products import listing
 from bulkeditor.client._sync._core import Core
+from bulkeditor.client._sync._layers import beneath_layers
 from bulkeditor.plans._backup import BackupReport, backup_file
 
 
@@ -19,10 +20,11 @@ def write_backup(core: Core, path: str | PathLike[str]) -> BackupReport:
         path: The file.
     """
     walk = listing().walk()
+    below = beneath_layers(core)
     with backup_file(path, shop=core.session.config.base_url, now=core.now()) as writer:
         with closing(core.pages(walk)) as pages:
             for page in pages:
-                writer.add(page.items, page.total)
+                writer.add(below(page.items), page.total)
         return writer.finish(walk, core.now())
 
 

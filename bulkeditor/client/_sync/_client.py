@@ -105,7 +105,7 @@ class BulkEditor:
             transport=transport,
         )
         self._server: Sandbox | None = None
-        self._build(Session(config), tuning, Store(store))
+        self._build(Session(config), tuning, Store(store, config.clock.now))
 
     def _build(self, session: Session, tuning: Tuning, store: Store) -> None:
         self._core = Core(session, tuning, store)
@@ -361,8 +361,11 @@ class BulkEditor:
         tuning = self._core.tuning.changed(own)
         shop = object.__new__(type(self))
         shop._server = None
-        store = Store(options["store"]) if "store" in options else self._core.store
-        shop._build(self._core.session.with_config(**session), tuning, store)
+        changed = self._core.session.with_config(**session)
+        store = self._core.store
+        if "store" in options:
+            store = Store(options["store"], changed.config.clock.now)
+        shop._build(changed, tuning, store)
         return shop
 
     @property

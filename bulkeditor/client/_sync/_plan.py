@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import attrs
 
 from bulkeditor.api._lookup import find
 from bulkeditor.client._sync._core import Core
-from bulkeditor.client._sync._run import UNDOABLE_FOR, Run, carry_on
+from bulkeditor.client._sync._layers import beneath_layers
+from bulkeditor.client._sync._run import UNDOABLE_FOR, Run, Runs, carry_on
 from bulkeditor.client._store import asked
 from bulkeditor.plans._apply import ApplyWorkflow
 from bulkeditor.plans._backup_restore import Restorer
@@ -20,6 +21,7 @@ from bulkeditor.plans._decide import OnError, OnStale
 from bulkeditor.plans._document import PlanDocument
 from bulkeditor.plans._gather import Origin
 from bulkeditor.plans._planner import Planner
+from bulkeditor.plans._schedule import OnOverlap, Times, check_overlap_option, start_schedule
 from bulkeditor.plans._start import check_atomic, check_options, check_rows, start_apply
 from bulkeditor.plans._wanted import WantedRows
 from bulkeditor.plans._watch import RunProgress
@@ -98,6 +100,79 @@ class Plan(PlanDocument):
         row, report = carry_on(core, run, progress=progress)
         return Run(core, row, report)
 
+    def schedule(
+        self,
+        *,
+        at: datetime | None = None,
+        revert_at: datetime | None = None,
+        tz: str | None = None,
+        on_overlap: OnOverlap = "layer",
+        on_stale: OnStale = "skip",
+        on_error: OnError = "best_effort",
+        undoable_for: timedelta = UNDOABLE_FOR,
+    ) -> Run:
+        """Let the plan begin at a time, and end at another: a sale.
+
+        It stands in the client's store and begins when somebody carries on what is due there at or after its
+        time: ``shop.runs.tick()`` or ``shop.runs.serve()``, in this process or any other. So give the client
+        ``store="shop.db"``. Scheduling the same plan for the same times twice is one run.
+
+        With ``revert_at`` the change is a layer above what is there. Where several lie on one field, the one
+        that began last shows; the end of one takes that one off and shows what is below. Permanent changes,
+        scheduled or applied, change what is below all layers; an edit that somebody makes directly in the
+        shop meanwhile stays, and ends the layers of that field.
+
+        Args:
+            at: When it begins: aware, or naive together with ``tz``. None = now.
+            revert_at: When it ends; None = it stays.
+            tz: IANA name of the zone that naive times are meant in (``Europe/Berlin``). A time that a clock
+                change skips moves forward by as much; one that comes twice is the first, unless it has
+                ``fold=1``.
+            on_overlap: ``layer``: as above. ``refuse``: another scheduled plan that changes one of its fields
+                in the same time is an error.
+            on_stale: As for :meth:`apply`; compared when it begins.
+            on_error: As for :meth:`apply`. The end restores whatever it can.
+            undoable_for: How long a change that stays can be taken back.
+
+        Returns:
+            The run: ``.report`` says what became of each row at the beginning, ``.ended`` at the end;
+            ``.cancel()`` before it begins, ``.revert()`` ends it early.
+
+        Raises:
+            OverlapError: It overlaps others, and ``on_overlap="refuse"``.
+            GuardError: The plan violates its guards.
+            PlanError: It was made for another shop, contradicts itself, or is scheduled with other options.
+            InvalidInputError: A time is over, has no zone, or an unknown one; the end is before the
+                beginning; or an option does not exist.
+            UnsupportedByServerError: ``all_or_nothing``, and the server writes row by row.
+            MissingExtraError: There is no time zone data on this machine.
+            ReadOnlyError: The client is read-only.
+        """
+        core = self._core
+        core.refuse_read_only("plan.schedule()")
+        self.check_shop(core.session.config.base_url)
+        self.raise_for_violations()
+        check_options(on_stale, on_error, undoable_for)
+        check_overlap_option(on_overlap)
+        check_rows(self.rows)
+        ledger = core.store.ledger
+        times = Times.of(at, revert_at, tz=tz, now=ledger.now())
+        if on_error == "all_or_nothing":
+            core.run(check_atomic(self.rows, core.session.facts))
+        run = asked(
+            lambda: start_schedule(
+                ledger,
+                ApplyWorkflow(core.session.facts, core.policy),
+                self,
+                times,
+                on_overlap=on_overlap,
+                on_stale=on_stale,
+                on_error=on_error,
+                undoable_for=undoable_for,
+            )
+        )
+        return Runs(core).get(run)
+
 
 def build_plan(core: Core, planner: Planner | Restorer, *, title: str | None) -> Plan:
     """Read what a plan is about, and make it.
@@ -108,9 +183,10 @@ def build_plan(core: Core, planner: Planner | Restorer, *, title: str | None) ->
         title: What the plan is called.
     """
     walk = planner.listing.walk()
+    below = beneath_layers(core)
     with closing(core.pages(walk)) as pages:
         for page in pages:
-            planner.take(page.items)
+            planner.take(below(page.items))
     return Plan.of(core, planner.document(walk, _origin(core, title)))
 
 

@@ -12,18 +12,23 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked
 from bulkeditor.engine import Worker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
-from bulkeditor.plans._account import read_report
+from bulkeditor.plans._account import read_ended, read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
 from bulkeditor.plans._report import Balance, RunReport
 from bulkeditor.plans._restore import half_cleared
+from bulkeditor.plans._schedule import cancel_schedule, check_not_cancelled, due_runs, end_now, next_time
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._undo import start_undo, undoable_until
 from bulkeditor.plans._watch import RunProgress, Watched
+from bulkeditor.plans._zones import moment
 
 LEASE = 10.0
 """Seconds after which the step of a process that was killed can be taken up."""
 
 UNDOABLE_FOR = timedelta(days=30)
+
+NAP = 1.0
+"""Seconds between two ticks."""
 
 
 class Run:
@@ -79,8 +84,18 @@ class Run:
         return self._row.finished_at
 
     @property
+    def at(self) -> datetime | None:
+        """When it was scheduled to begin (UTC); None for a plan that was applied at once."""
+        return self._given.begins
+
+    @property
+    def revert_at(self) -> datetime | None:
+        """When a temporary change is to end (UTC); None for one that stays."""
+        return self._given.ends
+
+    @property
     def undoable_until(self) -> datetime | None:
-        """Until when it can be taken back (UTC); None while it has not ended."""
+        """Until when it can be taken back (UTC); None before its end, and for a temporary change."""
         return undoable_until(self._row)
 
     @property
@@ -89,6 +104,14 @@ class Run:
         if self._report is None:
             self._report = read_report(self._core.store.ledger, self._row)
         return self._report
+
+    @property
+    def ended(self) -> RunReport | None:
+        """What became of each row at the end of a temporary change: its row says what is shown again.
+
+        ``stale``: somebody else has changed it meanwhile, and it was left alone. None before the end.
+        """
+        return read_ended(self._core.store.ledger, self._row)
 
     @property
     def ledger(self) -> Balance:
@@ -113,18 +136,20 @@ class Run:
     def resume(self, *, progress: bool | Callable[[RunProgress], object] = False) -> Run:
         """Carry the run on where it stopped, in whatever process; does nothing when it is done.
 
-        A batch that was under way is read back first: what arrived is not sent again.
+        A batch that was under way is read back first: what arrived is not sent again. Of a scheduled run
+        what is due is done; the times that it was scheduled for are not waited for.
 
         Args:
             progress: True shows a bar in a terminal or a notebook; a callable is called after each step.
 
         Returns:
-            This run, at its end.
+            This run, as it stands then.
 
         Raises:
             AuthenticationError: The credential is refused; the run stands and can be resumed. Likewise other
                 errors that concern every request.
             PlanStoppedError: It ended before its first write, as the plan's options ask for.
+            PlanError: It was scheduled, and cancelled before it began.
         """
         self._row, self._report = carry_on(self._core, self.id, progress=progress)
         return self
@@ -153,7 +178,8 @@ class Run:
             The run that took back; ``undo()`` of it is the first one again.
 
         Raises:
-            NotUndoableError: This run has not ended, or :attr:`undoable_until` is over.
+            NotUndoableError: This run has not ended, or :attr:`undoable_until` is over; or it is a temporary
+                change, which ends itself.
             InvalidInputError: The run has no row of a field or product that was named.
             ReadOnlyError: The client is read-only.
         """
@@ -178,13 +204,17 @@ class Run:
     def cancel(self) -> Run:
         """End the run before its next step; what it has written stays, and can be taken back.
 
+        A scheduled run that has not begun never begins.
+
         Returns:
             This run.
 
         Raises:
-            NotUndoableError: It is in the middle of taking a custom field away; resume it first.
+            NotUndoableError: It is in the middle of taking a custom field away, which resume() completes; or
+                it is a temporary change that has begun, which revert() ends.
         """
         ledger = self._core.store.ledger
+        asked(lambda: cancel_schedule(ledger, ledger.get(self.id)))
         if asked(lambda: half_cleared(ledger, self.id)):
             raise NotUndoableError(
                 f"The run {self.id} has cleared custom fields that are still to be written back.",
@@ -193,6 +223,24 @@ class Run:
             )
         asked(lambda: ledger.cancel(self.id))
         return self.refresh()
+
+    def revert(self, *, progress: bool | Callable[[RunProgress], object] = False) -> Run:
+        """End a temporary change now, before its time.
+
+        Args:
+            progress: As for :meth:`resume`.
+
+        Returns:
+            This run; :attr:`ended` says what became of each row.
+
+        Raises:
+            NotUndoableError: It has not begun, or is no temporary change.
+            ReadOnlyError: The client is read-only.
+        """
+        self._core.refuse_read_only("run.revert()")
+        ledger = self._core.store.ledger
+        asked(lambda: end_now(ledger, ledger.get(self.id)))
+        return self.resume(progress=progress)
 
     def __repr__(self) -> str:
         what = f"undoes {self.undoes}" if self.undoes else f"applies {self.title or self.plan}"
@@ -249,6 +297,50 @@ class Runs:
                 run.refresh()
         return runs
 
+    def tick(self) -> builtins.list[Run]:
+        """Carry on what is due in this shop's runs.
+
+        That is beginnings and ends of scheduled plans, and what a process that died has left. Call it as
+        often as you like, from as many processes as you like. A run that stops with an error does not keep
+        the others from going on; one that was scheduled is tried again by the next tick.
+
+        Returns:
+            The runs that were carried on, in the order of their times; ``.status`` and ``.error`` say how
+            each of them stands.
+        """
+        core = self._core
+        carried: dict[str, Run] = {}
+        tried: dict[str, int] = {}
+        shop = core.session.config.base_url
+        while due := asked(lambda: due_runs(core.store.ledger, ApplyWorkflow.NAME, shop, tried)):
+            for row in due:
+                tried[row.id] = row.done
+                run = carried.setdefault(row.id, Run(core, row))
+                try:
+                    run.resume()
+                except BulkEditorError:
+                    run.refresh()
+        return builtins.list(carried.values())
+
+    def serve(self, *, until: datetime | None = None) -> None:
+        """Carry on what is due again and again: :meth:`tick`, each second.
+
+        Args:
+            until: When to stop: aware. None = never; Ctrl-C, or cancelling the task, ends it.
+
+        Raises:
+            InvalidInputError: ``until`` has no time zone.
+        """
+        end = None if until is None else moment(until, tz=None, name="until")
+        clock = self._core.session.config.clock
+        ledger = self._core.store.ledger
+        while True:
+            self.tick()
+            left = NAP if end is None else (end - ledger.now()).total_seconds()
+            if left <= 0:
+                return
+            clock.sleep(min(left, NAP))
+
 
 def _rows(core: Core, status: RunStatus | None) -> list[RunRow]:
     shop = core.session.config.base_url
@@ -277,6 +369,7 @@ def carry_on(
     """
     core.refuse_read_only("a run")
     ledger = core.store.ledger
+    asked(lambda: check_not_cancelled(ledger, run))
     asked(lambda: ledger.resume(run))
     row, report = asked(lambda: _read(core, run))
     with showing(progress, of_run) as show:
@@ -291,7 +384,8 @@ def carry_on(
             lanes=core.tuning.concurrency,
             policy=StepPolicy(lease=LEASE, retry=core.policy),
         )
-        worker.run(run)
+        # Repeats are waited for, but not the times that a plan was scheduled for.
+        worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
     row, report = asked(lambda: _read(core, run))
     if row.status == "failed":
         raise _failure(watched, row, report)
