@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from bulkeditor.api._filters import condition_of
+from bulkeditor.api._filters import Filter, condition_of
 from bulkeditor.api._lists import collect, unchanged
 from bulkeditor.api._paging import Walk
 from bulkeditor.api._request import refused
@@ -22,7 +22,7 @@ _NUMBERS: Final = frozenset({"price", "compare_at_price", "cost", "inventory_qua
 _IMPOSSIBLE_NUMBER: Final = -987_654_321
 
 
-def select(given: Condition | Mapping[str, object] | None, *, all_products: bool) -> Selection:
+def select(given: Filter | None, *, all_products: bool) -> Selection:
     """Check a job's filter.
 
     Args:

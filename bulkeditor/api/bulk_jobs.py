@@ -11,6 +11,7 @@ import msgspec
 
 from bulkeditor.api import _answers
 from bulkeditor.api._check import check_update
+from bulkeditor.api._filters import Filter
 from bulkeditor.api._job_filter import Selection, select
 from bulkeditor.api._job_finder import CreatedJob
 from bulkeditor.api._lists import MAX_LIMIT, Listing, by_id, check_limit
@@ -26,7 +27,6 @@ from bulkeditor.errors import (
 )
 from bulkeditor.http import Exchange, Response, Sleep
 from bulkeditor.models import Job, JobRowError, PriceAdjustment, Updates, encode, structure
-from bulkeditor.query import Condition
 
 OPERATIONS: Final = ("update", "delete")
 _COUNT_WAITS: Final = (0.1, 0.4)
@@ -37,7 +37,7 @@ _LONGEST_WAIT: Final = 10.0
 def create(
     *,
     operation: str,
-    filter: Condition | Mapping[str, object] | None,  # noqa: A002 - the API's own name
+    filter: Filter | None,  # noqa: A002 - the API's own name
     updates: Updates | Mapping[str, object] | None,
     schedule: datetime | None,
     all_products: bool,

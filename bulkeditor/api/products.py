@@ -8,7 +8,7 @@ from typing import Final
 from bulkeditor.api import _answers
 from bulkeditor.api._check import check_create
 from bulkeditor.api._compare import differences, plain
-from bulkeditor.api._filters import condition_of, filter_param
+from bulkeditor.api._filters import Filter, condition_of, filter_param
 from bulkeditor.api._lists import MAX_LIMIT, Listing, by_id, check_fields, check_limit, collect, unchanged
 from bulkeditor.api._request import ask, build, ensure_text
 from bulkeditor.api._settle import delete_once, post
@@ -25,7 +25,7 @@ _EMPTY: Final[Mapping[str, Callable[[], object]]] = {"tags": list, "custom_field
 
 def listing(
     *,
-    filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+    filter: Filter | None = None,  # noqa: A002 - the API's own name
     fields: Iterable[str] | None = None,
     limit: int = MAX_LIMIT,
     page: int | None = None,
@@ -37,7 +37,7 @@ def listing(
     and taken off again.
 
     Args:
-        filter: A condition, or the API's JSON filter.
+        filter: A condition, its text, or the API's JSON filter.
         fields: Names of the fields to load; ``None`` = all.
         limit: Page size, 1 to 250.
         page: Page to begin with, as the server counts; ``None`` = the first.

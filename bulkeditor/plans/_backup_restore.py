@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import attrs
 
-from bulkeditor.api._filters import condition_of
+from bulkeditor.api._filters import Filter, condition_of
 from bulkeditor.api._lists import Listing
 from bulkeditor.api._paging import Walk
 from bulkeditor.api._request import name_list
@@ -23,7 +23,6 @@ from bulkeditor.plans._gather import Gathering, Origin
 from bulkeditor.plans._planner import SHOWN
 from bulkeditor.plans._rows import PlanRow, SkippedRow
 from bulkeditor.plans._values import check_fields
-from bulkeditor.query import Condition
 
 
 class Restorer:
@@ -46,7 +45,7 @@ class Restorer:
         backup: Backup,
         *,
         fields: Iterable[str] | None,
-        filter: Condition | Mapping[str, object] | None,  # noqa: A002 - the API's own name
+        filter: Filter | None,  # noqa: A002 - the API's own name
         shop: str,
         any_shop: bool = False,
     ) -> None:

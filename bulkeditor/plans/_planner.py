@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, cast
 
-from bulkeditor.api._filters import condition_of
+from bulkeditor.api._filters import Filter, condition_of
 from bulkeditor.api._lists import Listing
 from bulkeditor.api._paging import Walk
 from bulkeditor.api.products import listing
@@ -27,7 +27,7 @@ class Planner:
     """Reads nothing itself: it says what to list, and takes the products page by page.
 
     Args:
-        filter: Which products: a condition, or the API's JSON filter.
+        filter: Which products: a condition, its text, or the API's JSON filter.
         updates: The rules, in the order in which they are applied.
         guards: The limits.
         all_products: Confirms that no filter is meant.
@@ -40,7 +40,7 @@ class Planner:
     def __init__(
         self,
         *,
-        filter: Condition | Mapping[str, object] | None,  # noqa: A002 - the API's own name
+        filter: Filter | None,  # noqa: A002 - the API's own name
         updates: Rule | Iterable[Rule],
         guards: Guard | Iterable[Guard] = (),
         all_products: bool = False,
@@ -118,7 +118,7 @@ def checked_guards(guards: object) -> tuple[Guard, ...]:
     return cast("tuple[Guard, ...]", given)
 
 
-def _selection(given: Condition | Mapping[str, object] | None, *, all_products: bool) -> Condition | None:
+def _selection(given: Filter | None, *, all_products: bool) -> Condition | None:
     condition = condition_of(given)
     if condition is None and not all_products:
         raise refused(

@@ -46,7 +46,7 @@ class Loopback:
         self._thread.start()
 
     def _accept(self) -> None:
-        # Not serve_forever(): it looks for its end now and then, and many short-lived servers would wait for that.
+        # Not serve_forever(): that looks for its end now and then, and many short-lived servers would wait.
         while True:
             connection, address = self._server.get_request()
             if self._closing:

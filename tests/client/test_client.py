@@ -215,6 +215,10 @@ def test_first_is_one_request(shop: Any, sandbox: Sandbox) -> None:
     assert shop.products.list(limit=10).first().id == "product_id_1"
     assert len(sandbox.journal) == 1
     assert shop.products.list(filter={"vendor": "nobody"}).first() is None
+    text = 'vendor = "Premium Brand" AND price < cost * 10'
+    found = shop.products.list(filter=text).all()
+    assert found
+    assert found == shop.products.list(filter=be.query.parse_condition(text)).all()
 
 
 def test_pages_know_where_they_stand(shop: Any) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bulkeditor.api import bulk_jobs as flows
+from bulkeditor.api._filters import Filter
 from bulkeditor.api._lists import MAX_LIMIT
 from bulkeditor.client._async._core import AsyncCore
 from bulkeditor.client._async._pager import AsyncPager
 from bulkeditor.client._progress import of_job, showing
 from bulkeditor.models import Job, JobRowError, Updates
-from bulkeditor.query import Condition
 
 
 class AsyncBulkJobs:
@@ -24,7 +24,7 @@ class AsyncBulkJobs:
         self,
         *,
         operation: str = "update",
-        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        filter: Filter | None = None,  # noqa: A002 - the API's own name
         updates: Updates | Mapping[str, object] | None = None,
         schedule: datetime | None = None,
         all_products: bool = False,

@@ -23,6 +23,7 @@ from bulkeditor.http.auth import Auth
 if TYPE_CHECKING:
     import httpx
 
+    from bulkeditor.api._filters import Filter
     from bulkeditor.api._rows import Given
     from bulkeditor.client._async._analytics import AsyncAnalytics
     from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from bulkeditor.client._async._webhooks import AsyncWebhooks
     from bulkeditor.engine import Ledger
     from bulkeditor.plans import BackupReport, Guard, Rule
-    from bulkeditor.query import Condition
     from bulkeditor.sandbox import Sandbox
 
 
@@ -163,7 +163,7 @@ class AsyncBulkEditor:
         self,
         *,
         updates: Rule | Iterable[Rule],
-        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        filter: Filter | None = None,  # noqa: A002 - the API's own name
         guards: Guard | Iterable[Guard] = (),
         all_products: bool = False,
         currency: str | None = None,
@@ -177,7 +177,7 @@ class AsyncBulkEditor:
         Args:
             updates: The rules, in the order in which they are applied: ``be.price.percentage(-20)``,
                 ``be.tags.add("sale")`` …
-            filter: Which products: a condition (``F.vendor == "X"``) or the API's JSON filter.
+            filter: Which products: a condition (``F.vendor == "X"``), its text, or the API's JSON filter.
             guards: Limits that the plan must keep: ``be.guards.floor("cost")`` …
             all_products: Confirms that no filter is meant: the plan is about every product.
             currency: Code of the shop's currency (``JPY``): prices get as many decimals as it has. None = as
@@ -275,7 +275,7 @@ class AsyncBulkEditor:
         path: str | PathLike[str],
         *,
         fields: Iterable[str] | None = None,
-        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        filter: Filter | None = None,  # noqa: A002 - the API's own name
         any_shop: bool = False,
         title: str | None = None,
     ) -> AsyncPlan:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bulkeditor.api import bulk_jobs as flows
+from bulkeditor.api._filters import Filter
 from bulkeditor.api._lists import MAX_LIMIT
 from bulkeditor.client._sync._core import Core
 from bulkeditor.client._sync._pager import Pager
 from bulkeditor.client._progress import of_job, showing
 from bulkeditor.models import Job, JobRowError, Updates
-from bulkeditor.query import Condition
 
 
 class BulkJobs:
@@ -25,7 +25,7 @@ class BulkJobs:
         self,
         *,
         operation: str = "update",
-        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        filter: Filter | None = None,  # noqa: A002 - the API's own name
         updates: Updates | Mapping[str, object] | None = None,
         schedule: datetime | None = None,
         all_products: bool = False,

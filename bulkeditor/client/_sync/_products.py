@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bulkeditor.api import products as flows
 from bulkeditor.api._bulk import BulkUpdate
+from bulkeditor.api._filters import Filter
 from bulkeditor.api._lists import MAX_LIMIT
 from bulkeditor.api._rows import Given
 from bulkeditor.client._sync._core import Core
 from bulkeditor.client._sync._pager import Pager
 from bulkeditor.client._sync._report import UpdateReport
 from bulkeditor.models import Product, ProductCreate
-from bulkeditor.query import Condition
 
 
 class Products:
@@ -25,7 +25,7 @@ class Products:
     def list(
         self,
         *,
-        filter: Condition | Mapping[str, object] | None = None,  # noqa: A002 - the API's own name
+        filter: Filter | None = None,  # noqa: A002 - the API's own name
         fields: Iterable[str] | None = None,
         limit: int = MAX_LIMIT,
         page: int | None = None,
@@ -35,7 +35,8 @@ class Products:
         What the server cannot filter by is filtered here, on what it sends.
 
         Args:
-            filter: A condition (``F.vendor == "X"``) or the API's JSON filter (``{"vendor": "X"}``).
+            filter: A condition (``F.vendor == "X"``), its text (``'vendor = "X"'``), or the API's JSON filter
+                (``{"vendor": "X"}``).
             fields: Names of the fields to load; ``None`` = all. Reading another one raises NotLoadedError.
             limit: Page size, 1 to 250.
             page: Page to begin with, as the server counts; ``None`` = the first.
