@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 import attrs
 
-from bulkeditor._secret import Secret
 from bulkeditor.engine._context import StepContext
 from bulkeditor.engine._failure import NOT_THE_RUNS, StepPolicy, describe
 from bulkeditor.engine._types import Claim, Done, Ledger, RunRow, Workflow
@@ -141,17 +140,17 @@ class Slice:
     """How one lane works.
 
     Args:
-        budget: Seconds after which it begins no further step.
+        budget: Seconds after which it begins no further step; one it takes in any case.
         policy: Leases and repeats.
         stopping: Whether it should begin no further step.
-        secrets: Credentials to be masked in what is kept of errors.
+        mask: Masks credentials in what is kept of errors.
         jitter: Random numbers, 0 ≤ n ≤ 1.
     """
 
     budget: float = 45.0
     policy: StepPolicy = attrs.field(factory=StepPolicy)
     stopping: Callable[[], bool] = lambda: False
-    secrets: Collection[Secret] = ()
+    mask: Callable[[str], str] = str
     jitter: Callable[[], float] = random.random
 
 
@@ -193,7 +192,8 @@ class _Advance:
         self._collisions = 0
 
     def steps(self) -> Lane:
-        claim = self._next()
+        # The first one whatever the budget: every slice brings the run on.
+        claim = None if self._options.stopping() else self._claim()
         while True:
             if claim is not None:
                 outcome = yield from self._attempt(claim)
@@ -213,7 +213,10 @@ class _Advance:
         return self._options.stopping() or self._ledger.now() >= self._ends
 
     def _next(self) -> Claim | None:
-        return None if self._over() else self._ledger.claim(self._run, self._policy.lease)
+        return None if self._over() else self._claim()
+
+    def _claim(self) -> Claim | None:
+        return self._ledger.claim(self._run, self._policy.lease)
 
     def _attempt(self, claim: Claim) -> Generator[Attempt, Outcome, Outcome]:
         context = StepContext(self._ledger, claim, self._given)
@@ -271,7 +274,7 @@ class _Advance:
             _log.warning("A step could not be given back, and waits for the end of its lease: %s", error)
 
     def _fail(self, claim: Claim, error: Exception) -> None:
-        text = describe(error, self._options.secrets)
+        text = self._options.mask(describe(error))
         retry_at = self._policy.retry_at(error, claim.failures, self._ledger.now(), self._options.jitter())
         what = "the run has failed" if retry_at is None else f"again at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
         _log.warning("Step %r of run %s failed; %s. %s", claim.step.key, claim.run, what, text)

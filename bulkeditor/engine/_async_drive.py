@@ -47,23 +47,15 @@ class AsyncHeartbeat:
     def __init__(self, ledger: Ledger, lease: float) -> None:
         self._ledger = ledger
         self._lease = lease
-        self._held = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether a step is held."""
-        return self._held > 0
 
     @asynccontextmanager
     async def holding(self, claim: Claim, work: asyncio.Task[Done]) -> AsyncGenerator[asyncio.Event]:
         """Keep a claim while the block lasts; its work is cancelled when the claim is lost all the same."""
         lost = asyncio.Event()
         beat = asyncio.create_task(self._beat(claim, work, lost))
-        self._held += 1
         try:
             yield lost
         finally:
-            self._held -= 1
             beat.cancel()
             await asyncio.wait({beat})
 
@@ -91,6 +83,7 @@ class AsyncLanes:
         self._heartbeat = AsyncHeartbeat(ledger, policy.lease)
         self._changed = asyncio.Condition()
         self._rung = 0
+        self._at_work = 0
         self._broken = False
 
     @property
@@ -109,6 +102,7 @@ class AsyncLanes:
             What the last one to end found.
         """
         found: list[Progress] = []
+        self._at_work = lanes
         tasks = [asyncio.create_task(self._work(start(), found)) for _ in range(lanes)]
         try:
             await asyncio.wait(tasks)
@@ -127,6 +121,7 @@ class AsyncLanes:
             self._broken = True
             raise
         finally:
+            self._at_work -= 1
             await self._ring()
 
     async def _ring(self) -> None:
@@ -149,7 +144,11 @@ class AsyncLanes:
 
     async def _do(self, event: Attempt | Idle, heard: int) -> Outcome:
         if isinstance(event, Idle):
-            await self._idle(event.seconds, heard)
+            self._at_work -= 1
+            try:
+                await self._idle(event.seconds, heard)
+            finally:
+                self._at_work += 1
             return None
         work = asyncio.create_task(self._session.run(event.flow, deadline=self._policy.deadline))
         async with self._heartbeat.holding(event.claim, work) as lost:
@@ -170,7 +169,8 @@ class AsyncLanes:
 
     async def _idle(self, seconds: float, heard: int) -> None:
         clock = self._session.config.clock
-        if not isinstance(clock, SystemClock) and not self._heartbeat.busy:
+        if not isinstance(clock, SystemClock) and not self._at_work:
+            # It skips the lease of a worker that died, never that of another lane.
             await clock.asleep(seconds)
             return
         async with self._changed:

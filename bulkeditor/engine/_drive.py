@@ -84,10 +84,11 @@ class Heartbeat:
             with self._lock:
                 del self._held[claim.seq]
 
-    @property
-    def busy(self) -> bool:
-        """Whether a step is held."""
-        return bool(self._held)
+    def let_go(self) -> None:
+        """Break off what is under way."""
+        with self._lock:
+            for _, stop in self._held.values():
+                stop.set()
 
     def close(self) -> None:
         """End the thread."""
@@ -117,6 +118,10 @@ def still_held(ledger: Ledger, claim: Claim, lease: float) -> bool | None:
     return True
 
 
+class _LeavingError(BaseException):
+    """Ends a lane whose caller is leaving; its step is given back, not counted as failed."""
+
+
 class Lanes:
     """Drives several lanes of one run at once.
 
@@ -131,12 +136,15 @@ class Lanes:
         self._policy = policy
         self._heartbeat = Heartbeat(ledger, policy.lease)
         self._bell = Bell()
-        self._broken = threading.Event()
+        self._counting = threading.Lock()
+        self._at_work = 0
+        self._broken = False
+        self._leaving = False
 
     @property
     def broken(self) -> bool:
         """Whether a lane ended with an exception: the others should begin no further step."""
-        return self._broken.is_set()
+        return self._broken
 
     def run(self, lanes: int, start: Callable[[], Lane]) -> Progress:
         """Drive lanes until each of them ends.
@@ -150,14 +158,18 @@ class Lanes:
         """
         found: list[Progress] = []
         problems: list[BaseException] = []
+        self._at_work = lanes
 
         def work() -> None:
             try:
                 found.append(self._drive(start()))
+            except _LeavingError:
+                pass
             except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
                 problems.append(error)
-                self._broken.set()
+                self._break(error)
             finally:
+                self._count(-1)
                 self._bell.ring()
 
         threads = [
@@ -170,6 +182,11 @@ class Lanes:
             for thread in threads:
                 thread.start()
             work()
+            for thread in threads:
+                thread.join()
+        except BaseException as error:
+            self._break(error)
+            raise
         finally:
             for thread in threads:
                 thread.join()
@@ -177,6 +194,13 @@ class Lanes:
         if problems:
             raise problems[0]
         return found[-1]
+
+    def _break(self, error: BaseException) -> None:
+        """Let the other lanes finish their steps; or leave at once, when somebody pressed Ctrl-C."""
+        self._broken = True
+        if not isinstance(error, Exception):
+            self._leaving = True
+            self._heartbeat.let_go()
 
     def _drive(self, lane: Lane) -> Progress:
         try:
@@ -195,21 +219,34 @@ class Lanes:
 
     def _do(self, event: Attempt | Idle, heard: int) -> Outcome:
         if isinstance(event, Idle):
-            clock = self._session.config.clock
-            if isinstance(clock, SystemClock) or self._heartbeat.busy:
-                self._bell.wait(heard, min(event.seconds, POLL))
-            else:
-                # A clock that skips time: it skips a dead worker's lease, never that of another lane.
-                clock.sleep(event.seconds)
+            self._idle(event.seconds, heard)
             return None
         with self._heartbeat.holding(event.claim) as lost:
             reset = current_stop.set(lost)
             try:
                 return self._session.run(event.flow, deadline=self._policy.deadline)
             except Exception as error:  # noqa: BLE001 - whatever a step raises, its run knows
+                if self._leaving:
+                    raise _LeavingError from None
                 return error
             finally:
                 current_stop.reset(reset)
+
+    def _idle(self, seconds: float, heard: int) -> None:
+        clock = self._session.config.clock
+        others = self._count(-1)
+        if isinstance(clock, SystemClock) or others:
+            self._bell.wait(heard, min(seconds, POLL))
+        else:
+            # A clock that skips time: it skips the lease of a worker that died, never that of another lane.
+            clock.sleep(seconds)
+        self._count(1)
+
+    def _count(self, change: int) -> int:
+        """Lanes that may hold a step, after one more or less of them does."""
+        with self._counting:
+            self._at_work += change
+            return self._at_work
 
 
 __all__ = ["BEATS", "POLL", "Bell", "Heartbeat", "Lanes", "still_held"]

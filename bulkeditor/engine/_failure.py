@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
-from bulkeditor._secret import Secret
 from bulkeditor.errors import (
     APIError,
     BulkEditorError,
@@ -25,7 +23,7 @@ from bulkeditor.errors import (
     UnexpectedResponseError,
 )
 from bulkeditor.http import RetryPolicy
-from bulkeditor.http._redact import excerpt, scrub
+from bulkeditor.http._redact import excerpt
 
 _PASSING: Final = (
     TransportError,
@@ -86,19 +84,18 @@ class StepPolicy:
         return now + timedelta(seconds=wait)
 
 
-def describe(error: Exception, secrets: Collection[Secret] = ()) -> str:
+def describe(error: Exception) -> str:
     """What is kept of an error: its text; for one that nobody raised on purpose, also where it was raised.
 
     Args:
         error: What a step raised.
-        secrets: Credentials to be masked.
     """
     if isinstance(error, BulkEditorError):
-        return scrub(f"{type(error).__name__}: {error}", secrets)
+        return f"{type(error).__name__}: {error}"
     # No values of variables, and no source lines: either may hold what nobody should read.
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     where = "".join(f"\n  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
-    return scrub(f"{type(error).__name__}: {excerpt(str(error), _LONGEST)}{where}", secrets)
+    return f"{type(error).__name__}: {excerpt(str(error), _LONGEST)}{where}"
 
 
 __all__ = ["NOT_THE_RUNS", "StepPolicy", "describe"]

@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
-from bulkeditor._secret import Secret
 from bulkeditor.engine._advance import Lane, More, Progress, Slice, WaitUntil, Workflows, advance
 from bulkeditor.engine._drive import Lanes
 from bulkeditor.engine._failure import StepPolicy
@@ -17,7 +16,6 @@ from bulkeditor.engine._tick import Schedule, tick
 from bulkeditor.engine._types import Ledger, Workflow
 from bulkeditor.errors import InvalidInputError, StoreError
 from bulkeditor.http import AsyncSession, Session, SystemClock
-from bulkeditor.http.auth import Discreet
 
 _log: Final = logging.getLogger("bulkeditor.engine")
 S = TypeVar("S", Session, AsyncSession)
@@ -82,13 +80,11 @@ class Workshop(Generic[S]):
         return [run for run in due if self._workflows.knows(self._ledger.get(run))]
 
     def _lane(self, run: str, broken: Callable[[], bool]) -> Callable[[], Lane]:
-        auth: object = self._session.config.auth
-        secrets: tuple[Secret, ...] = auth.secrets() if isinstance(auth, Discreet) else ()
         options = Slice(
             budget=self._budget,
             policy=self._policy,
             stopping=lambda: self._stopped or broken(),
-            secrets=secrets,
+            mask=self._session.mask,
         )
         return lambda: advance(self._ledger, self._workflows, run, options)
 

@@ -25,6 +25,7 @@ from bulkeditor.errors import (
 )
 from bulkeditor.http._facts import ServerFacts
 from bulkeditor.http._limiter import Limiter
+from bulkeditor.http._redact import scrub
 from bulkeditor.http._reporter import reporter
 from bulkeditor.http._retry import GiveUp, Wait, decide
 from bulkeditor.http._state import Call, Credential, Sharing
@@ -261,9 +262,13 @@ class Kernel:
             error.add_note(f"{call.request.operation} was sent {times}; given up: {reason}.")
         return error
 
-    def _secrets(self, call: Call) -> tuple[Secret, ...]:
+    def mask(self, text: str) -> str:
+        """A text with the credentials of this session masked."""
+        return scrub(text, self._secrets())
+
+    def _secrets(self, call: Call | None = None) -> tuple[Secret, ...]:
         """Everything that a server could quote of what it was sent."""
-        token = call.token or self.credential.token
+        token = self.credential.token if call is None else call.token or self.credential.token
         auth: object = self.config.auth
         own = auth.secrets() if isinstance(auth, Discreet) else ()
         return own if token is None else (*own, *token.secrets())

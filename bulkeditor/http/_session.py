@@ -80,6 +80,14 @@ class Session:
         """The credential in use; None before the first request that needed one."""
         return self._kernel.credential.token
 
+    def mask(self, text: str) -> str:
+        """A text with this session's credentials masked, as far as they were used yet.
+
+        Args:
+            text: Anything that is shown or kept, such as the text of an exception.
+        """
+        return self._kernel.mask(text)
+
     def with_config(self, **changes: Any) -> Self:
         """A session with other settings over the same connections, limiter, token and facts.
 
