@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from heapq import nlargest
 from itertools import islice
+from typing import Final
 
 import bulkeditor as be
 from bulkeditor.cli._screen import Column, Screen
 from bulkeditor.errors import InvalidInputError
 
-_COLUMNS = (
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_COLUMNS: Final = (
     Column("delivery"),
     Column("event"),
     Column("about", shrinks=True),
@@ -50,10 +53,9 @@ def resend(shop: be.BulkEditor, delivery_id: str) -> be.Delivery:
     )
 
 
-def _age(delivery: be.Delivery) -> tuple[str, int, str]:
+def _age(delivery: be.Delivery) -> tuple[datetime, int, str]:
     # Ids are numbered, and numbers of one length sort like texts.
-    created = "" if delivery.created_at is None else delivery.created_at.isoformat()
-    return created, len(delivery.id), delivery.id
+    return delivery.created_at or _LONG_AGO, len(delivery.id), delivery.id
 
 
 def _row(delivery: be.Delivery) -> tuple[str, ...]:

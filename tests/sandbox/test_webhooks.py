@@ -397,7 +397,7 @@ def test_events_of_one_product_leave_in_the_order_of_its_changes(serve, receiver
     sandbox.settle()
     bodies = receiver.bodies()
     assert len(bodies) == 60
-    stamps = [body["timestamp"] for body in bodies]
+    stamps = [datetime.fromisoformat(body["timestamp"]) for body in bodies]
     assert len(set(stamps)) == 60
     assert stamps == sorted(stamps)
     committed = [

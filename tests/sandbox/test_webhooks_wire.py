@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -184,7 +185,7 @@ def test_a_reordered_delivery_lets_others_pass(bench, wire, reorder, order):
     log = bench.log()
     assert [delivery["payload"]["data"]["changes"]["vendor"] for delivery in log] == list("ABC")
     assert {(delivery["status"], delivery["attempts"]) for delivery in log} == {("delivered", 1)}
-    stamps = [delivery["payload"]["timestamp"] for delivery in log]
+    stamps = [datetime.fromisoformat(delivery["payload"]["timestamp"]) for delivery in log]
     assert stamps == sorted(set(stamps)), "the receiver can tell the true order, at a standing time, too"
 
 
@@ -299,17 +300,22 @@ def test_a_receiver_has_so_long_to_answer(serve, wire, answer):
     assert time.monotonic() - began < 8, "a wait that starts anew at each byte would never end"
 
 
-def endless(connection: Connection) -> None:
-    connection.read()
-    connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
-    while True:
-        connection.send(b"x" * 65536)
-
-
 def test_an_endless_answer_is_not_read_to_its_end(bench, wire):
+    sent = []
+
+    def endless(connection: Connection) -> None:
+        connection.read()
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.send(b"x" * 65536)
+            sent.append(65536)
+
     wire.answers = [endless]
     bench.change("A")
     assert bench.last() == ("delivered", 200, None)
+    wire.wait(1)
+    # What the sender reads, and what the buffers of two sockets hold.
+    assert sum(sent) < 32 * 1024 * 1024
 
 
 def test_an_answer_whose_body_never_comes_counts_by_its_status(serve, wire):
@@ -358,6 +364,19 @@ def test_a_receiver_that_refuses_before_it_has_read_is_heard(serve, wire):
     sandbox.settle()
     [delivery] = http.get(f"{path}/deliveries").json()["deliveries"]
     assert (delivery["status"], delivery["response_status"]) == ("pending", 413)
+
+
+def test_a_receiver_that_answers_and_closes_in_the_middle_of_the_body_is_heard(bench, wire):
+    def refuse(connection: Connection) -> None:
+        while not connection.head.endswith(b"\r\n\r\n"):
+            connection.head += connection.sock.recv(1)
+        connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    # Slowly, so that the sender is still at it when the connection is closed, and its next bytes fail.
+    bench.sandbox.faults.add(webhook="*", drip=0.002, times=1)
+    wire.answers = [refuse]
+    bench.change("A")
+    assert bench.last() == ("pending", 413, None)
 
 
 def test_tls_that_cannot_be_trusted_is_a_failed_attempt(serve, wire):
