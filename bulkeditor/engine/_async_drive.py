@@ -9,14 +9,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from bulkeditor.engine._advance import Attempt, Idle, Lane, Outcome, Progress
-from bulkeditor.engine._drive import BEATS, POLL, still_held
+from bulkeditor.engine._drive import POLL
 from bulkeditor.engine._failure import StepPolicy
-from bulkeditor.engine._types import Claim, Done, Ledger
-from bulkeditor.errors import LeaseLostError
+from bulkeditor.engine._lease import Lease
+from bulkeditor.engine._types import Done, Ledger
 from bulkeditor.http import AsyncSession, SystemClock
 
 T = TypeVar("T")
@@ -36,36 +37,25 @@ async def off_loop(call: Callable[[], T]) -> T:
         raise
 
 
-class AsyncHeartbeat:
-    """The asyncio twin of :class:`Heartbeat`.
+@asynccontextmanager
+async def _holding(lease: Lease, work: asyncio.Task[Done]) -> AsyncGenerator[asyncio.Event]:
+    """Keep a lease while the block lasts; the work is cancelled when it is lost all the same."""
+    lost = asyncio.Event()
 
-    Args:
-        ledger: Where leases stand.
-        lease: Seconds.
-    """
-
-    def __init__(self, ledger: Ledger, lease: float) -> None:
-        self._ledger = ledger
-        self._lease = lease
-
-    @asynccontextmanager
-    async def holding(self, claim: Claim, work: asyncio.Task[Done]) -> AsyncGenerator[asyncio.Event]:
-        """Keep a claim while the block lasts; its work is cancelled when the claim is lost all the same."""
-        lost = asyncio.Event()
-        beat = asyncio.create_task(self._beat(claim, work, lost))
-        try:
-            yield lost
-        finally:
-            beat.cancel()
-            await asyncio.wait({beat})
-
-    async def _beat(self, claim: Claim, work: asyncio.Task[Done], lost: asyncio.Event) -> None:
+    async def beat() -> None:
         while True:
-            await asyncio.sleep(self._lease / BEATS)
-            if await off_loop(lambda: still_held(self._ledger, claim, self._lease)) is False:
+            await asyncio.sleep(lease.pause)
+            if not await off_loop(lease.renew):
                 lost.set()
                 work.cancel()
                 return
+
+    beats = asyncio.create_task(beat())
+    try:
+        yield lost
+    finally:
+        beats.cancel()
+        await asyncio.wait({beats})
 
 
 class AsyncLanes:
@@ -79,8 +69,8 @@ class AsyncLanes:
 
     def __init__(self, session: AsyncSession, ledger: Ledger, policy: StepPolicy) -> None:
         self._session = session
+        self._ledger = ledger
         self._policy = policy
-        self._heartbeat = AsyncHeartbeat(ledger, policy.lease)
         self._changed = asyncio.Condition()
         self._rung = 0
         self._at_work = 0
@@ -130,36 +120,35 @@ class AsyncLanes:
             self._changed.notify_all()
 
     async def _drive(self, lane: Lane) -> Progress:
+        now = self._session.config.clock.now
         outcome: Outcome = None
         try:
             while True:
-                heard = self._rung
+                since, heard = now(), self._rung
                 event = await off_loop(partial(_send, lane, outcome))
                 if not isinstance(event, Attempt | Idle):
                     return event
                 await self._ring()
-                outcome = await self._do(event, heard)
+                if isinstance(event, Idle):
+                    await self._idle(event.seconds, heard)
+                    outcome = None
+                else:
+                    outcome = await self._do(event, since)
         finally:
             await off_loop(lane.close)
 
-    async def _do(self, event: Attempt | Idle, heard: int) -> Outcome:
-        if isinstance(event, Idle):
-            self._at_work -= 1
-            try:
-                await self._idle(event.seconds, heard)
-            finally:
-                self._at_work += 1
-            return None
-        work = asyncio.create_task(self._session.run(event.flow, deadline=self._policy.deadline))
-        async with self._heartbeat.holding(event.claim, work) as lost:
+    async def _do(self, event: Attempt, since: datetime) -> Outcome:
+        lease = Lease(
+            self._ledger, event.claim, self._policy.lease, since=since, clock=self._session.config.clock
+        )
+        work = asyncio.create_task(self._session.run(lease.watch(event.flow), deadline=self._policy.deadline))
+        async with _holding(lease, work) as lost:
             try:
                 return await work
             except asyncio.CancelledError:
                 if not lost.is_set() or _cancelled():
                     raise
-                return LeaseLostError(
-                    f"Step {event.claim.step.key!r} of run {event.claim.run}: its lease was lost."
-                )
+                return lease.lost()
             except Exception as error:  # noqa: BLE001 - whatever a step raises, its run knows
                 return error
             finally:
@@ -168,6 +157,13 @@ class AsyncLanes:
                     await asyncio.wait({work})
 
     async def _idle(self, seconds: float, heard: int) -> None:
+        self._at_work -= 1
+        try:
+            await self._rest(seconds, heard)
+        finally:
+            self._at_work += 1
+
+    async def _rest(self, seconds: float, heard: int) -> None:
         clock = self._session.config.clock
         if not isinstance(clock, SystemClock) and not self._at_work:
             # It skips the lease of a worker that died, never that of another lane.

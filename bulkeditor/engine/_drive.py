@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import copy_context
+from datetime import datetime
 from typing import Final
 
 from bulkeditor.engine._advance import Attempt, Idle, Lane, Outcome, Progress
 from bulkeditor.engine._failure import StepPolicy
-from bulkeditor.engine._types import Claim, Ledger
-from bulkeditor.errors import LeaseLostError, StoreError
+from bulkeditor.engine._lease import BEATS, Lease
+from bulkeditor.engine._types import Ledger
 from bulkeditor.http import Session, SystemClock
 from bulkeditor.http._guard import Stop, current_stop
 
-_log: Final = logging.getLogger("bulkeditor.engine")
-
 POLL: Final = 1.0
 """Seconds after which an idle lane looks whether other processes have left it something."""
-
-BEATS: Final = 3
-"""How often a lease is renewed before it would run out."""
 
 
 class Bell:
@@ -53,41 +48,37 @@ class Heartbeat:
     """Renews the leases of steps that take long, in a thread of its own.
 
     Args:
-        ledger: Where they stand.
-        lease: Seconds.
+        pause: Seconds from one renewal to the next.
     """
 
-    def __init__(self, ledger: Ledger, lease: float) -> None:
-        self._ledger = ledger
-        self._lease = lease
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
         self._lock = threading.Lock()
-        self._held: dict[int, tuple[Claim, Stop]] = {}
+        self._held: dict[Lease, Stop] = {}
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def holding(self, claim: Claim) -> Generator[Stop]:
-        """Keep a claim while the block lasts.
-
-        Yields:
-            What is set once the claim is lost all the same.
-        """
+    def holding(self, lease: Lease) -> Generator[None]:
+        """Keep a lease while the block lasts; its requests are broken off when it is lost all the same."""
         stop = Stop()
         with self._lock:
-            self._held[claim.seq] = (claim, stop)
+            self._held[lease] = stop
             if self._thread is None:
                 self._thread = threading.Thread(target=self._beat, name="bulkeditor-leases", daemon=True)
                 self._thread.start()
+        reset = current_stop.set(stop)
         try:
-            yield stop
+            yield
         finally:
+            current_stop.reset(reset)
             with self._lock:
-                del self._held[claim.seq]
+                del self._held[lease]
 
     def let_go(self) -> None:
         """Break off what is under way."""
         with self._lock:
-            for _, stop in self._held.values():
+            for stop in self._held.values():
                 stop.set()
 
     def close(self) -> None:
@@ -97,25 +88,12 @@ class Heartbeat:
             self._thread.join()
 
     def _beat(self) -> None:
-        while not self._over.wait(self._lease / BEATS):
+        while not self._over.wait(self._pause):
             with self._lock:
-                held = list(self._held.values())
-            for claim, stop in held:
-                if still_held(self._ledger, claim, self._lease) is False:
+                held = list(self._held.items())
+            for lease, stop in held:
+                if not lease.renew():
                     stop.set()
-
-
-def still_held(ledger: Ledger, claim: Claim, lease: float) -> bool | None:
-    """Renew a claim; False when it is lost, None when nobody can tell."""
-    try:
-        ledger.renew(claim, lease)
-    except LeaseLostError:
-        return False
-    except StoreError as error:
-        # The step goes on: whoever commits it is told when the lease ran out meanwhile.
-        _log.warning("A lease could not be renewed: %s", error)
-        return None
-    return True
 
 
 class _LeavingError(BaseException):
@@ -133,8 +111,9 @@ class Lanes:
 
     def __init__(self, session: Session, ledger: Ledger, policy: StepPolicy) -> None:
         self._session = session
+        self._ledger = ledger
         self._policy = policy
-        self._heartbeat = Heartbeat(ledger, policy.lease)
+        self._heartbeat = Heartbeat(policy.lease / BEATS)
         self._bell = Bell()
         self._counting = threading.Lock()
         self._at_work = 0
@@ -203,34 +182,35 @@ class Lanes:
             self._heartbeat.let_go()
 
     def _drive(self, lane: Lane) -> Progress:
+        now = self._session.config.clock.now
+        outcome: Outcome = None
         try:
-            heard = self._bell.rung
-            event = next(lane)
             while True:
-                outcome = self._do(event, heard)
-                heard = self._bell.rung
+                since, heard = now(), self._bell.rung
                 event = lane.send(outcome)
                 self._bell.ring()
+                if isinstance(event, Idle):
+                    self._idle(event.seconds, heard)
+                    outcome = None
+                else:
+                    outcome = self._do(event, since)
         except StopIteration as end:
             progress: Progress = end.value
             return progress
         finally:
             lane.close()
 
-    def _do(self, event: Attempt | Idle, heard: int) -> Outcome:
-        if isinstance(event, Idle):
-            self._idle(event.seconds, heard)
-            return None
-        with self._heartbeat.holding(event.claim) as lost:
-            reset = current_stop.set(lost)
+    def _do(self, event: Attempt, since: datetime) -> Outcome:
+        lease = Lease(
+            self._ledger, event.claim, self._policy.lease, since=since, clock=self._session.config.clock
+        )
+        with self._heartbeat.holding(lease):
             try:
-                return self._session.run(event.flow, deadline=self._policy.deadline)
+                return self._session.run(lease.watch(event.flow), deadline=self._policy.deadline)
             except Exception as error:  # noqa: BLE001 - whatever a step raises, its run knows
                 if self._leaving:
                     raise _LeavingError from None
                 return error
-            finally:
-                current_stop.reset(reset)
 
     def _idle(self, seconds: float, heard: int) -> None:
         clock = self._session.config.clock
@@ -249,4 +229,4 @@ class Lanes:
             return self._at_work
 
 
-__all__ = ["BEATS", "POLL", "Bell", "Heartbeat", "Lanes", "still_held"]
+__all__ = ["POLL", "Bell", "Heartbeat", "Lanes"]

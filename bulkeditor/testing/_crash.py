@@ -227,9 +227,15 @@ class CrashTest:
             # One in three dies twice.
             second = (rng.randint(1, len(self.cuts)),) if rng.random() < 1 / 3 else ()
             self.kill_at(cut.number, *second)
-            if cut.place in {"request", "answer"}:
+            if self._haunted(cut):
                 self.haunt_at(cut.number)
         return self.kills
+
+    def _haunted(self, cut: Cut) -> bool:
+        writes = not cut.what.startswith("GET ")
+        if cut.place == "request" and writes:
+            return self.scenario.stands_late_writes(self.reading)
+        return cut.place in {"request", "answer"}
 
     def _chosen(self, share: float, rng: random.Random) -> Iterable[Cut]:
         for place in PLACES:

@@ -61,6 +61,18 @@ class Scenario:
         """What must be the same in the end, however often the run died: by default all products."""
         return [_steady(row) for row in sandbox.products.rows()]
 
+    def stands_late_writes(self, idempotency_key: str) -> bool:
+        """Whether a write does no harm that reaches the server long after its process was taken for dead.
+
+        Harm is done where the server ignores keys and the run has written the old values back since: no client
+        can call a request back. Say False then, and no zombie is let loose before a write.
+
+        Args:
+            idempotency_key: The server's reading.
+        """
+        del idempotency_key
+        return True
+
 
 class WorkflowScenario(Scenario):
     """A scenario that is a workflow, driven by a worker."""

@@ -4,5 +4,10 @@ from __future__ import annotations
 
 from bulkeditor.testing import Scenario
 from tests.engine.scenarios import RepriceEverything
+from tests.plans.test_apply_crash import Applying
 
-SCENARIOS: tuple[Scenario, ...] = (RepriceEverything(),)
+SCENARIOS: tuple[Scenario, ...] = (
+    RepriceEverything(),
+    Applying(),
+    Applying(undo=True),
+)

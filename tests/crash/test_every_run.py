@@ -5,21 +5,30 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
+import pkgutil
 import random
 
 import pytest
 
+import bulkeditor
 from bulkeditor.testing import CrashTest, Scenario
 from tests.crash.registry import SCENARIOS
 
-SHARE = float(os.environ.get("BULKEDITOR_CRASH_SHARE", "0.25"))
+SHARE = float(os.environ.get("BULKEDITOR_CRASH_SHARE", "0.05"))
 SEED = int(os.environ.get("BULKEDITOR_CRASH_SEED", "0")) or random.randrange(1, 2**31)
+
+
+def name(scenario: Scenario) -> str:
+    undo = "-undo" if getattr(scenario, "undo", False) else ""
+    return f"{type(scenario).__name__}{undo}"
 
 
 @pytest.mark.parametrize("mode", ["blocking", "asyncio"])
 @pytest.mark.parametrize("idempotency_key", ["honoured", "ignored"])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: type(scenario).__name__)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=name)
 def test_killed_everywhere(scenario: Scenario, idempotency_key: str, mode: str) -> None:
     print(f"BULKEDITOR_CRASH_SEED={SEED}")
     with CrashTest(scenario, mode=mode, idempotency_key=idempotency_key) as test:
@@ -29,3 +38,24 @@ def test_killed_everywhere(scenario: Scenario, idempotency_key: str, mode: str) 
             for cut in random.Random(SEED).sample(test.cuts, min(10, len(test.cuts))):
                 test.kill_process_at(cut.number)
                 test.together(kill=cut.number)
+
+
+def test_every_workflow_of_the_library_is_registered() -> None:
+    found = {kind for module in modules() for kind in workflows(module)}
+    registered = {kind for scenario in SCENARIOS for kind in scenario.kinds()}
+    assert found <= registered, f"add scenarios for {found - registered} to tests/crash/registry.py"
+
+
+def modules():
+    for info in pkgutil.walk_packages(bulkeditor.__path__, "bulkeditor."):
+        if not info.name.endswith("__main__"):
+            yield importlib.import_module(info.name)
+
+
+def workflows(module):
+    """Classes that a ledger can run: they have a name, a version, first steps and handlers."""
+    for _, kind in inspect.getmembers(module, inspect.isclass):
+        # A name that is a text: what only stands in front of a workflow takes the name of that.
+        own = kind.__module__ == module.__name__ and isinstance(getattr(kind, "name", None), str)
+        if own and all(hasattr(kind, part) for part in ("version", "first", "handler")):
+            yield kind
