@@ -13,20 +13,15 @@ another exception: receivers run on the open internet.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn, TypeAlias
-
-import attrs
+from typing import Final, NoReturn, TypeAlias
 
 from bulkeditor._secret import Secret
+from bulkeditor._signing_secret import SecretText, SigningSecret, standard_keys, utf8_key
 from bulkeditor.errors import InvalidInputError, WebhookVerificationError
-
-SecretText: TypeAlias = str | bytes | Secret
-"""A webhook secret: text (its UTF-8 bytes are the key), a Secret, or the key's bytes themselves."""
 
 TOLERANCE_SECONDS: Final = 300
 """How far a Standard Webhooks timestamp may lie from the receiver's clock, in either direction."""
@@ -36,37 +31,6 @@ _MAX_SIGNATURE: Final = 4096
 _HEX_DIGITS: Final = 64
 _MAX_ID: Final = 255
 _MAX_TIMESTAMP_DIGITS: Final = 12
-_STANDARD_PREFIX: Final = "whsec_"
-
-
-def _wrapped(value: SecretText) -> Secret | bytes:
-    return Secret(value) if isinstance(value, str) else value
-
-
-def _aware(_instance: object, attribute: attrs.Attribute[Any], value: datetime | None) -> None:
-    if value is not None and value.tzinfo is None:
-        raise InvalidInputError(
-            f"{attribute.name} has no time zone, so nobody can say when it ends.",
-            hint="Give an aware datetime, such as datetime(2025, 1, 1, tzinfo=UTC).",
-        )
-
-
-@attrs.frozen
-class SigningSecret:
-    """A webhook secret with an end, for rotations.
-
-    Args:
-        secret: The secret.
-        not_after: Until when it is accepted, an aware datetime; ``None`` = for good.
-        id: What it is called where the secret that matched is reported; its place in the list when empty.
-
-    Raises:
-        InvalidInputError: ``not_after`` is naive.
-    """
-
-    secret: Secret | bytes = attrs.field(converter=_wrapped, repr=lambda _: "***")
-    not_after: datetime | None = attrs.field(default=None, validator=_aware, kw_only=True)
-    id: str = attrs.field(default="", kw_only=True)
 
 
 _ONE_SECRET: Final = (str, bytes, Secret, SigningSecret)
@@ -90,7 +54,7 @@ def sign(body: bytes, secret: SecretText) -> str:
         TypeError: ``body`` is not bytes.
         InvalidInputError: The secret is empty.
     """
-    return hmac.digest(_require_key(_utf8_key(secret)), _require_bytes(body), "sha256").hex()
+    return hmac.digest(_require_key(utf8_key(secret)), _require_bytes(body), "sha256").hex()
 
 
 def verify(
@@ -114,10 +78,10 @@ def verify(
     """
     content = _require_bytes(body)
     given = _hex_signature(signature)
-    keys = [(name, key) for name, secret in _in_force(secrets, now) if (key := _utf8_key(secret))]
-    # Every key is tried and compared in constant time: neither duration nor text tells which was near.
-    matches = [name for name, key in keys if hmac.compare_digest(hmac.digest(key, content, "sha256"), given)]
-    return matches[0] if matches else _refuse(keys)
+    usable = _in_force(secrets, now)
+    # Every secret is tried and compared in constant time: neither duration nor text tells which was near.
+    matches = [name for name, secret in usable if hmac.compare_digest(_digest(secret, content), given)]
+    return matches[0] if matches else _refuse(usable)
 
 
 def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) -> str:
@@ -136,14 +100,14 @@ def sign_standard(msg_id: str, timestamp: int, body: bytes, secret: SecretText) 
         TypeError: ``body`` is not bytes.
         InvalidInputError: The secret is empty, or not base64 after ``whsec_``.
     """
-    keys = _standard_keys(secret)
+    keys = standard_keys(secret)
     if not keys:
         raise InvalidInputError(
             "The webhook secret is empty or is not base64 after 'whsec_'.",
             hint="Use a secret of at least 24 random bytes.",
         )
     signed = f"{msg_id}.{timestamp}.".encode() + _require_bytes(body)
-    return f"v1,{_standard_digest(keys[0], signed).decode()}"
+    return f"v1,{_base64(hmac.digest(keys[0], signed, 'sha256')).decode()}"
 
 
 def verify_standard(
@@ -183,11 +147,27 @@ def verify_standard(
     parts = (part.partition(b",") for part in _signature_text(signature).split(b" "))
     # As text: several texts decode to one digest, and a signature that was changed is not genuine.
     given = [digest for version, _, digest in parts if version == b"v1"]
-    keys = [(name, key) for name, secret in _in_force(secrets, now) for key in _standard_keys(secret)]
     signed = b"%b.%b.%b" % (msg_id.encode(), stamp.encode(), content)
-    expected = [(name, _standard_digest(key, signed)) for name, key in keys]
+    expected = [
+        (name, _base64(digest))
+        for name, secret in _in_force(secrets, now)
+        for digest in _standard_digests(secret, signed)
+    ]
     matches = [name for one in given for name, other in expected if hmac.compare_digest(other, one)]
-    return matches[0] if matches else _refuse(keys)
+    return matches[0] if matches else _refuse(expected)
+
+
+def prepared(secrets: Secrets) -> list[SigningSecret]:
+    """The same secrets, prepared for use; they keep their places.
+
+    Args:
+        secrets: One secret, or several.
+    """
+    if isinstance(secrets, _ONE_SECRET):
+        secrets = (secrets,)
+    return [
+        secret if isinstance(secret, SigningSecret) else SigningSecret(secret or b"") for secret in secrets
+    ]
 
 
 def is_message_id(text: object) -> bool:
@@ -211,32 +191,27 @@ def _require_bytes(body: bytes) -> bytes:
     return body
 
 
-def _in_force(secrets: Secrets | None, now: datetime | None) -> list[tuple[str, SecretText]]:
+def _in_force(secrets: Secrets | None, now: datetime | None) -> list[tuple[str, SecretText | SigningSecret]]:
     """The secrets that may be used now, each with what it is called."""
     # A lone string is one secret; iterating over it would accept each of its letters as a key.
     if isinstance(secrets, _ONE_SECRET):
         secrets = (secrets,)
-    usable: list[tuple[str, SecretText]] = []
-    for place, given in enumerate(secrets or ()):
-        secret: SecretText
-        if isinstance(given, SigningSecret):
-            name, secret, end = given.id or str(place), given.secret, given.not_after
-        else:
-            name, secret, end = str(place), given, None
+    usable: list[tuple[str, SecretText | SigningSecret]] = []
+    for place, secret in enumerate(secrets or ()):
         # None, or an empty text, is what a missing environment variable gives; anybody could sign with it.
-        if secret and (end is None or (now or datetime.now(UTC)) <= end):
-            usable.append((name, secret))
+        if not secret:
+            continue
+        if not isinstance(secret, SigningSecret):
+            usable.append((str(place), secret))
+        elif secret.not_after is None or (now or datetime.now(UTC)) <= secret.not_after:
+            usable.append((secret.id or str(place), secret))
     return usable
 
 
-def _utf8_key(secret: SecretText) -> bytes:
-    if isinstance(secret, str):
-        return secret.encode()
-    return secret if isinstance(secret, bytes) else secret.reveal().encode()
-
-
-def _text_of(secret: str | Secret) -> str:
-    return secret.reveal() if isinstance(secret, Secret) else secret
+def _digest(secret: SecretText | SigningSecret, content: bytes) -> bytes:
+    if isinstance(secret, SigningSecret):
+        return secret.digest(content)
+    return hmac.digest(utf8_key(secret), content, "sha256")
 
 
 def _require_key(key: bytes) -> bytes:
@@ -248,24 +223,10 @@ def _require_key(key: bytes) -> bytes:
     return key
 
 
-def _standard_keys(secret: SecretText) -> list[bytes]:
-    """The keys that a secret can mean, the one to sign with first; none for an unusable secret."""
-    if isinstance(secret, bytes):
-        return [secret] if secret else []
-    text = _text_of(secret)
-    if text.startswith(_STANDARD_PREFIX):
-        decoded = _decode_base64(text.removeprefix(_STANDARD_PREFIX))
-        return [decoded] if decoded else []
-    keys = (text.encode(), _decode_base64(text))
-    return [key for key in keys if key]
-
-
-def _decode_base64(text: str) -> bytes:
-    try:
-        # Published secrets come without their padding, too.
-        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+def _standard_digests(secret: SecretText | SigningSecret, content: bytes) -> list[bytes]:
+    if isinstance(secret, SigningSecret):
+        return secret.standard_digests(content)
+    return [hmac.digest(key, content, "sha256") for key in standard_keys(secret)]
 
 
 def _signature_text(signature: str | bytes | None) -> bytes:
@@ -318,8 +279,8 @@ def _fresh(timestamp: str | None, now: datetime, tolerance: float) -> str:
     return timestamp
 
 
-def _standard_digest(key: bytes, signed: bytes) -> bytes:
-    return binascii.b2a_base64(hmac.digest(key, signed, "sha256"), newline=False)
+def _base64(digest: bytes) -> bytes:
+    return binascii.b2a_base64(digest, newline=False)
 
 
 def _refuse(keys: Sequence[object]) -> NoReturn:
@@ -337,6 +298,7 @@ __all__ = [
     "Secrets",
     "SigningSecret",
     "is_message_id",
+    "prepared",
     "sign",
     "sign_standard",
     "verify",

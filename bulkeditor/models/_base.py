@@ -68,16 +68,16 @@ class RowSource:
 
     Args:
         content: The body.
-        key: Name of the list in the envelope; ``None`` for a bare array.
+        key: Name of the list, or of the single object, in the envelope; ``None`` for a bare one.
         rows: The rows' own bytes, when they were split already.
-        single: Whether the body is one object instead of a list.
+        single: Whether it is one object instead of a list.
     """
 
     __slots__ = ("_content", "_key", "_rows", "_single")
 
     def __init__(
         self,
-        content: bytes,
+        content: bytes | msgspec.Raw,
         *,
         key: str | None = None,
         rows: Sequence[msgspec.Raw] | None = None,
@@ -96,7 +96,7 @@ class RowSource:
             known: Names to leave out.
         """
         try:
-            fields = msgspec.json.decode(self._row(index), type=dict[str, msgspec.Raw])
+            fields = _fields(self._row(index))
             read = msgspec.json.Decoder(float_hook=Decimal)
             return {name: read.decode(raw) for name, raw in fields.items() if name not in known}
         except DECODE_FAILURES as error:
@@ -106,14 +106,18 @@ class RowSource:
 
     def _row(self, index: int) -> bytes | msgspec.Raw:
         if self._single:
-            return self._content
+            return self._content if self._key is None else _fields(self._content)[self._key]
         rows = self._rows
         if rows is None:
             self._rows = rows = split_rows(self._content, self._key)
         return rows[index]
 
 
-def split_rows(content: bytes, key: str | None) -> list[msgspec.Raw]:
+def _fields(content: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+
+
+def split_rows(content: bytes | msgspec.Raw, key: str | None) -> list[msgspec.Raw]:
     """The rows of an answer as undecoded slices of it.
 
     Args:
@@ -122,7 +126,7 @@ def split_rows(content: bytes, key: str | None) -> list[msgspec.Raw]:
     """
     if key is None:
         return msgspec.json.decode(content, type=list[msgspec.Raw])
-    envelope = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    envelope = _fields(content)
     return msgspec.json.decode(envelope[key], type=list[msgspec.Raw])
 
 

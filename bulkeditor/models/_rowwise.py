@@ -6,10 +6,11 @@ import msgspec
 
 from bulkeditor.errors import MalformedDataError
 from bulkeditor.models._base import DECODE_FAILURES, JSON, ModelT, RowSource, absences_left, split_rows
+from bulkeditor.models._drafts import NotStrictError
 from bulkeditor.models._envelope import page_from
 from bulkeditor.models._lenient import UnreadableError, parse_row, read_row
 from bulkeditor.models._page import DecodedPage, RowProblem
-from bulkeditor.models._strict import SPACE, Envelope, NotStrictError, Plan, decoder, envelope_of
+from bulkeditor.models._strict import SPACE, Envelope, Plan, decoder, envelope_of
 
 REFUSALS = (*DECODE_FAILURES, NotStrictError)
 """All that the strict reading raises for data that the lenient one may be able to read."""

@@ -7,25 +7,19 @@ for the fields it leaves out.
 
 import decimal
 import functools
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import chain, count, repeat
-from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar, cast, get_args
+from collections.abc import Collection, Iterable
+from itertools import count, repeat
+from typing import Any, Final, Generic, TypeVar, cast
 
 import attrs
 import msgspec
 
 from bulkeditor._secret import Secret
-from bulkeditor.models._base import Model, ModelT, RowSource, absences_left, absent, storage_of, sweep
-from bulkeditor.models._inputs import MAX_EXPONENT, sane
+from bulkeditor.models._base import ABSENT, Model, ModelT, RowSource, absences_left, absent, sweep
+from bulkeditor.models._drafts import Money, draft_of, drain, is_model, set_class, slot_of
 
 SPACE: Final = b" \t\r\n"
 """JSON's white space."""
-
-
-class NotStrictError(Exception):
-    """A page holds something that the fast path must not accept; it is read row by row."""
 
 
 def read_special(kind: type, value: object) -> object:
@@ -40,120 +34,21 @@ def read_special(kind: type, value: object) -> object:
     raise TypeError(f"Expected {kind.__name__}, got {type(value).__name__}")
 
 
-def drain(iterator: Iterable[object]) -> None:
-    """Run an iterator to its end without a loop of Python code.
-
-    Args:
-        iterator: Called for its effects.
-    """
-    deque(iterator, maxlen=0)
+RowT = TypeVar("RowT")
 
 
-# A C call that can be mapped over rows, and that knows nothing of frozen classes.
-_set_class: Final = cast("Callable[[Model, type[Model]], None]", object.__dict__["__class__"].__set__)
+class Envelope(msgspec.Struct, Generic[RowT]):
+    """What stands around the rows. Loosely typed, so that a total sent as text does not refuse a page."""
 
-
-def _draft(model: type[ModelT], names: Collection[str], *, patchy: bool) -> type[ModelT]:
-    """What the decoder makes in the model's place: the same slots, the wanted fields, no manners.
-
-    The decoder asks by reading an attribute whether the row brought it. Where many fields may be absent
-    (``patchy``), reading one always succeeds: ``callable(name)`` is the cheapest call there is. So the
-    decoder builds no exception and fills in no default, and empty slots stay empty.
-    """
-    fields = attrs.fields(cast("type[attrs.AttrsInstance]", model))
-    wanted = tuple(field for field in fields if field.name in names)
-    body: dict[str, object] = {
-        "__slots__": (),
-        "__attrs_attrs__": wanted,
-        # A model within a model is made by its own plan, from its own bytes.
-        "__annotations__": {
-            field.name: msgspec.Raw if is_model(field.type) else field.type for field in wanted
-        },
-        "__setattr__": object.__setattr__,  # a model that extends another inherits its manners
-        "__delattr__": object.__delattr__,
-    }
-    if patchy:
-        body["__getattribute__"] = callable
-    kind = cast("type[type]", type(model))
-    return cast("type[ModelT]", kind(model.__name__, (storage_of(model),), body))
-
-
-class _Money:
-    """The amounts of many rows, checked by looking at their sum alone.
-
-    Args:
-        model: The class.
-        draft: The class of the rows when they come from the decoder.
-        names: The fields that are read.
-    """
-
-    def __init__(self, model: type[Model], draft: type[Model], names: Collection[str]) -> None:
-        fields = attrs.fields(cast("type[attrs.AttrsInstance]", model))
-        self._names = [field.name for field in fields if field.name in names and _is_money(field.type)]
-        self._draft = draft
-        self._storage = storage_of(model)
-        plain = draft.__getattribute__ is object.__getattribute__
-        self._read: list[Callable[[Model], decimal.Decimal]] = [
-            attrgetter(name) if plain else _slot(model, name).__get__ for name in self._names
-        ]
-        # A context of our own: the program's may round or trap. This one traps what a sane sum cannot meet.
-        self._context = decimal.Context(
-            prec=4 * MAX_EXPONENT,
-            Emax=2 * MAX_EXPONENT,
-            Emin=-2 * MAX_EXPONENT,
-            traps=[decimal.Overflow, decimal.InvalidOperation, decimal.Rounded, decimal.Subnormal],
-        )
-
-    def check(self, rows: Sequence[Model]) -> None:
-        """Refuse amounts that are not finite or of monstrous size.
-
-        Args:
-            rows: Fresh from the decoder.
-
-        Raises:
-            NotStrictError: One of them is such.
-        """
-        if not self._names:
-            return
-        try:
-            with decimal.localcontext(self._context):
-                total = self._sum(rows)
-        except ArithmeticError as error:
-            raise NotStrictError from error
-        # The exact sum has the smallest exponent of all, and is about as large as the largest.
-        if total and not sane(total):
-            raise NotStrictError
-
-    def _sum(self, rows: Sequence[Model]) -> decimal.Decimal:
-        total = decimal.Decimal()
-        try:
-            for read in self._read:
-                total += _sum(map(read, rows))
-        except AttributeError:
-            pass
-        else:
-            return total
-        # Not within the handler: there each further exception is built in full, to be chained to the first.
-        # Of a class without manners the interpreter can ask for an attribute with a default, and builds none.
-        drain(map(_set_class, rows, repeat(self._storage)))
-        try:
-            columns = (map(getattr, rows, repeat(name), repeat(None)) for name in self._names)
-            return _sum(chain.from_iterable(columns))
-        finally:
-            drain(map(_set_class, rows, repeat(self._draft)))
-
-
-def _sum(amounts: Iterable[decimal.Decimal | None]) -> decimal.Decimal:
-    return sum(filter(None, amounts), decimal.Decimal())
-
-
-def is_model(hint: Any) -> bool:
-    """Whether a field holds a model of its own.
-
-    Args:
-        hint: The field's type.
-    """
-    return isinstance(hint, type) and issubclass(hint, Model)
+    rows: list[RowT] | msgspec.UnsetType | None = msgspec.UNSET
+    page: Any = None
+    limit: Any = None
+    total: Any = None
+    total_count: Any = None
+    has_next: Any = None
+    has_more: Any = None
+    meta: Any = None
+    pagination: Any = None
 
 
 class _Inner:
@@ -167,7 +62,7 @@ class _Inner:
     def __init__(self, model: type[Model], names: Collection[str]) -> None:
         fields = attrs.fields(cast("type[attrs.AttrsInstance]", model))
         self._plans = [
-            (_slot(model, field.name), Plan(field.type, "", None))
+            (slot_of(model, field.name), Plan(field.type, "", None))
             for field in fields
             if field.name in names and is_model(field.type)
         ]
@@ -187,32 +82,11 @@ class _Inner:
                     raw = slot.__get__(row)
                 except AttributeError:
                     continue
-                slot.__set__(row, inner.one(bytes(raw)))
+                if raw is not ABSENT:
+                    slot.__set__(row, inner.one(raw))
 
-
-def _slot(model: type[Model], name: str) -> Any:
-    return next(cls.__dict__[name] for cls in model.__mro__ if name in cls.__dict__)
-
-
-def _is_money(hint: Any) -> bool:
-    return hint is decimal.Decimal or decimal.Decimal in get_args(hint)
-
-
-RowT = TypeVar("RowT")
-
-
-class Envelope(msgspec.Struct, Generic[RowT]):
-    """What stands around the rows. Loosely typed, so that a total sent as text does not refuse a page."""
-
-    rows: list[RowT] | msgspec.UnsetType | None = msgspec.UNSET
-    page: Any = None
-    limit: Any = None
-    total: Any = None
-    total_count: Any = None
-    has_next: Any = None
-    has_more: Any = None
-    meta: Any = None
-    pagination: Any = None
+    def __bool__(self) -> bool:
+        return bool(self._plans)
 
 
 class Plan(Generic[ModelT]):
@@ -236,9 +110,10 @@ class Plan(Generic[ModelT]):
         fields_of = {field.name: field for field in attrs.fields(cast("type[attrs.AttrsInstance]", model))}
         has_defaults = any(fields_of[name].default != attrs.Factory(absent) for name in self.names)
         # Fields that were asked for by name are there as a rule, and a true default must be filled in.
-        self._variant = _draft(model, self.names, patchy=fields is None and not has_defaults)
-        self._money = _Money(model, self._variant, self.names)
+        self._variant = draft_of(model, self.names, patchy=fields is None and not has_defaults)
+        self._money = Money(model, self._variant, self.names)
         self._inner = _Inner(model, self.names)
+        self._picky = bool(self._money or self._inner)
         kind: Any = dict[str, Any] if self._renames else self._variant
         self._row = cast("msgspec.json.Decoder[ModelT]", decoder(kind))
         self._rows = cast("msgspec.json.Decoder[list[ModelT]]", decoder(list[kind]))
@@ -253,16 +128,20 @@ class Plan(Generic[ModelT]):
         row = self._row.decode(content)
         return self._convert(cast("dict[str, Any]", row)) if self._renames else row
 
-    def one(self, content: bytes) -> ModelT:
+    @property
+    def draft_type(self) -> type[ModelT]:
+        """What :meth:`finish_one` takes, for a decoder of one's own; not of a model that renames fields."""
+        return self._variant
+
+    def one(self, content: bytes | msgspec.Raw) -> ModelT:
         """The only row of an answer.
 
         Args:
             content: The body.
         """
         left = absences_left()
-        rows = [self.draft(content)]
-        self.finish(rows, RowSource(content, single=True), gaps=absences_left() != left)
-        return rows[0]
+        row = self.draft(content)
+        return self.finish_one(row, RowSource(content, single=True), gaps=absences_left() != left)
 
     def page(self, content: bytes) -> Envelope[ModelT]:
         """The rows of an answer and their envelope; an empty one for a bare array.
@@ -296,7 +175,7 @@ class Plan(Generic[ModelT]):
         """
         self._money.check(rows)
         self._inner.fill(rows)
-        if gaps:
+        if gaps or self._inner:
             # Models with true defaults; other threads leave a false alarm at times; and all models, should
             # msgspec change how it finds absent fields.
             drain(map(sweep, rows, repeat(self.names)))
@@ -305,7 +184,29 @@ class Plan(Generic[ModelT]):
             for row, place in zip(rows, count() if places is None else places, strict=False):
                 row._page = source  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the models' other half
                 row._index = place  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
-        drain(map(_set_class, rows, repeat(self.model)))
+        drain(map(set_class, rows, repeat(self.model)))
+
+    def finish_one(self, row: ModelT, source: RowSource, *, gaps: bool) -> ModelT:
+        """Make the draft of the only row of an answer into an object of the model.
+
+        Args:
+            row: Fresh from the decoder.
+            source: Where its unknown fields are.
+            gaps: Whether a slot may hold the mark of an absent value.
+
+        Raises:
+            NotStrictError: An amount is none; the row is of no use.
+        """
+        if self.wants_extra:
+            row._page = source  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the models' other half
+            row._index = 0  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
+        if self._picky:
+            self._inner.fill((row,))
+            self._money.check_one(row)
+        if gaps or self._inner:
+            sweep(row, self.names)
+        set_class(row, self.model)
+        return row
 
     def _converted(self, rows: list[ModelT]) -> list[ModelT]:
         if not self._renames:

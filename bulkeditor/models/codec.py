@@ -18,6 +18,7 @@ from bulkeditor.models._page import DecodedPage, RowProblem
 from bulkeditor.models._rowwise import REFUSALS, read_rows
 from bulkeditor.models._strict import plan
 from bulkeditor.models._structure import structure
+from bulkeditor.models._tagged import Payload, PayloadReader
 
 
 def decode_page(
@@ -93,6 +94,8 @@ def decode_one(content: bytes, model: type[ModelT]) -> ModelT:
 
 __all__ = [
     "DecodedPage",
+    "Payload",
+    "PayloadReader",
     "RowProblem",
     "collector_paused",
     "decode_one",

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final, cast
 
-import msgspec
+import attrs
 
 from bulkeditor.errors import MalformedDataError, WebhookVerificationError
 from bulkeditor.models import (
+    JSON,
     ChangedProduct,
     CreatedProduct,
     JobReport,
     Model,
     ProductReference,
     StockChange,
-    Timestamp,
-    decode_one,
 )
-from bulkeditor.models._base import DECODE_FAILURES
-from bulkeditor.models._strict import decoder
+from bulkeditor.models.codec import PayloadReader
 from bulkeditor.webhooks._events import (
     BulkJobCompleted,
     BulkJobFailed,
@@ -33,7 +30,6 @@ from bulkeditor.webhooks._events import (
     ProductUpdated,
     UnknownEvent,
 )
-from bulkeditor.webhooks._verify import Genuine
 
 MAX_AGE: Final = 4 * 86_400
 """Seconds that a payload's timestamp may lie in the past: as long as senders go on retrying, and some."""
@@ -41,17 +37,6 @@ MAX_AGE: Final = 4 * 86_400
 MAX_AHEAD: Final = 300
 """Seconds that a payload's timestamp may lie in the future: clocks differ."""
 
-_HINT: Final = "Answer 400: the signature is genuine, so the sender itself wrote this."
-
-
-class _Payload(msgspec.Struct):
-    event: str
-    timestamp: Timestamp
-    data: msgspec.Raw = msgspec.Raw(b"null")
-
-
-_PAYLOAD: Final = decoder(_Payload)
-_ANYTHING: Final = decoder(Any)
 _KINDS: Final[Mapping[str, tuple[Callable[..., Event], type[Model]]]] = MappingProxyType(
     {
         ProductCreated.name: (ProductCreated, CreatedProduct),
@@ -63,57 +48,63 @@ _KINDS: Final[Mapping[str, tuple[Callable[..., Event], type[Model]]]] = MappingP
         InventoryUpdated.name: (InventoryUpdated, StockChange),
     }
 )
+_READER: Final = PayloadReader({name: model for name, (_, model) in _KINDS.items()})
 
 
-def decode_event(body: bytes, genuine: Genuine) -> Event:
+def decode_event(body: bytes, msg_id: str | None, signed_by: str) -> Event:
     """The event that a body tells of.
 
     Args:
         body: The raw bytes, whose signature was checked.
-        genuine: What the check found.
+        msg_id: The delivery's id, where it has one.
+        signed_by: Which secret matched.
 
     Raises:
         MalformedDataError: It is not JSON, or lacks a name, an aware time or an object of data.
     """
     try:
-        payload = _PAYLOAD.decode(body)
-    except DECODE_FAILURES as error:
-        raise MalformedDataError(f"The webhook's body is no event: {error}.", hint=_HINT) from error
-    common: dict[str, Any] = {
-        "id": genuine.id, "timestamp": payload.timestamp, "signed_by": genuine.signed_by, "body": body
-    }  # fmt: skip
-    kind = _KINDS.get(payload.event)
-    try:
-        if kind is None:
-            return UnknownEvent(name=payload.event, data=_ANYTHING.decode(payload.data), **common)
-        make, model = kind
-        return make(data=decode_one(bytes(payload.data), model), **common)
-    except (MalformedDataError, *DECODE_FAILURES) as error:
+        name, timestamp, data = _READER.read(body)
+    except MalformedDataError as error:
         raise MalformedDataError(
-            f"The data of the webhook's {payload.event[:80]!r} cannot be read: {error}", hint=_HINT
+            f"The webhook is genuine, but: {error.message}",
+            hint="Answer 400: the sender itself wrote this, so a repeat cannot help.",
         ) from error
+    kind = _KINDS.get(name)
+    if kind is None:
+        return UnknownEvent(
+            id=msg_id, timestamp=timestamp, signed_by=signed_by, body=body, name=name, data=cast("JSON", data)
+        )
+    return kind[0](id=msg_id, timestamp=timestamp, signed_by=signed_by, body=body, data=data)
 
 
-def require_timely(timestamp: datetime, now: datetime, *, max_age: float, max_ahead: float) -> None:
-    """Refuse a payload from outside the window: a recorded delivery that is played back.
+def decode_stored(event_id: str, body: bytes, signed_by: str) -> Event:
+    """The event that an inbox keeps.
 
     Args:
-        timestamp: The payload's.
-        now: The receiver's time.
-        max_age: Seconds that it may lie in the past.
-        max_ahead: Seconds that it may lie in the future.
+        event_id: Its id, given by the sender or not.
+        body: The raw bytes.
+        signed_by: Which secret matched.
 
     Raises:
-        WebhookVerificationError: It lies outside.
+        MalformedDataError: This version of the library cannot read it.
     """
-    age = now.timestamp() - timestamp.timestamp()
-    if -max_ahead <= age <= max_age:
-        return
+    event = decode_event(body, None, signed_by)
+    return event if event.id == event_id else attrs.evolve(event, id=event_id)
+
+
+def untimely(age: float, *, max_age: float, max_ahead: float) -> WebhookVerificationError:
+    """The refusal of a payload from outside the window: a recorded delivery that is played back.
+
+    Args:
+        age: Seconds that its time lies in the past; negative = in the future.
+        max_age: How many it may.
+        max_ahead: How many it may lie in the future.
+    """
     side = f"{max_age:g} seconds in the past" if age > 0 else f"{max_ahead:g} seconds in the future"
-    raise WebhookVerificationError(
+    return WebhookVerificationError(
         f"The webhook's timestamp lies more than {side}.",
         hint="Check this machine's clock; if it is right, the delivery is a replay and must be ignored.",
     )
 
 
-__all__ = ["MAX_AGE", "MAX_AHEAD", "decode_event", "require_timely"]
+__all__ = ["MAX_AGE", "MAX_AHEAD", "decode_event", "decode_stored", "untimely"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -82,25 +83,37 @@ class StockShop(Protocol[ResultT_co]):
         ...
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class WebhookEvent:
     """What every event has.
 
     Args:
-        id: The delivery's identity: ``webhook-id`` where the server sends one, else ``sha256:`` and the
-            hash of the body. The same at each attempt, so it is the key for effects that must happen once.
+        id: ``webhook-id``, where the server sends one; ``None`` = the event is known by its body.
         timestamp: When it happened, by the server's clock.
         signed_by: Which secret matched: its ``id``, or its place in the list.
         body: The raw bytes that were signed.
     """
 
-    id: str
+    _id: str | None = attrs.field(alias="id")
     timestamp: datetime
     signed_by: str = attrs.field(default="", eq=False)
-    body: bytes = attrs.field(default=b"{}", repr=False, eq=False)
+    body: bytes = b"{}"
 
     rank: ClassVar[int] = 1
     """Orders events of one entity that bear the same time: nothing precedes a creation or follows an end."""
+
+    @property
+    def id(self) -> str:
+        """The delivery's identity: ``webhook-id``, or else ``sha256:`` and the hash of the body.
+
+        The same at each attempt, so it is the key for effects that must happen once.
+        """
+        return f"sha256:{hashlib.sha256(self.body).hexdigest()}" if self._id is None else self._id
+
+    @property
+    def identified(self) -> bool:
+        """Whether the server gave the id."""
+        return self._id is not None
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -120,8 +133,12 @@ class WebhookEvent:
         """How new the state is that the event tells of; an older one than was handled already is stale."""
         return self.timestamp
 
+    def __repr__(self) -> str:
+        when, data = self.timestamp.isoformat(), getattr(self, "data", None)
+        return f"{type(self).__name__}(id={self.id!r}, timestamp={when}, data={data!r:.200})"
 
-@attrs.frozen(kw_only=True)
+
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class ProductCreated(WebhookEvent):
     """``product.created``.
 
@@ -156,7 +173,7 @@ class ProductCreated(WebhookEvent):
         return shop.products.get(self.data.product_id)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class ProductUpdated(WebhookEvent):
     """``product.updated``.
 
@@ -190,7 +207,7 @@ class ProductUpdated(WebhookEvent):
         return shop.products.get(self.data.product_id)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class ProductDeleted(WebhookEvent):
     """``product.deleted``.
 
@@ -220,7 +237,7 @@ class ProductDeleted(WebhookEvent):
         return shop.products.get(self.data.product_id)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class _JobEvent(WebhookEvent):
     data: JobReport = attrs.field(hash=False)
 
@@ -243,7 +260,7 @@ class _JobEvent(WebhookEvent):
         return shop.bulk_jobs.get(self.data.job_id)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class BulkJobStarted(_JobEvent):
     """``bulk_job.started``.
 
@@ -255,7 +272,7 @@ class BulkJobStarted(_JobEvent):
     rank: ClassVar[int] = 0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class BulkJobCompleted(_JobEvent):
     """``bulk_job.completed``: the job ran to its end; single products may have failed.
 
@@ -266,7 +283,7 @@ class BulkJobCompleted(_JobEvent):
     name: ClassVar[Literal["bulk_job.completed"]] = "bulk_job.completed"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class BulkJobFailed(_JobEvent):
     """``bulk_job.failed``.
 
@@ -277,7 +294,7 @@ class BulkJobFailed(_JobEvent):
     name: ClassVar[Literal["bulk_job.failed"]] = "bulk_job.failed"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class InventoryUpdated(WebhookEvent):
     """``inventory.updated``.
 
@@ -317,7 +334,7 @@ class InventoryUpdated(WebhookEvent):
         ).first()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class UnknownEvent(WebhookEvent):
     """An event that this version of the library does not know.
 

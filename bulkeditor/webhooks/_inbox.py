@@ -13,9 +13,8 @@ from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
-from bulkeditor.webhooks._decode import decode_event
+from bulkeditor.webhooks._decode import decode_stored
 from bulkeditor.webhooks._events import Event
-from bulkeditor.webhooks._verify import Genuine
 
 Status: TypeAlias = Literal["pending", "done", "stale", "dead"]
 """``stale``: older than what was handled for its entity before. ``dead``: given up after its retries."""
@@ -117,7 +116,7 @@ class InboxEntry:
         Raises:
             MalformedDataError: This version of the library cannot read it.
         """
-        return decode_event(self.body, Genuine(id=self.id, signed_by=self.signed_by))
+        return decode_stored(self.id, self.body, self.signed_by)
 
 
 class InboxStore(Protocol):

@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import logging
 import os
-import threading
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,7 +19,7 @@ from bulkeditor.errors import (
     WebhookVerificationError,
 )
 from bulkeditor.http import RetryPolicy
-from bulkeditor.signature import Secrets
+from bulkeditor.signature import Secrets, prepared
 from bulkeditor.webhooks._decode import MAX_AGE, MAX_AHEAD
 from bulkeditor.webhooks._drive import Bell, drive, drive_async
 from bulkeditor.webhooks._events import Event, UnknownEvent, WebhookEvent
@@ -30,7 +28,8 @@ from bulkeditor.webhooks._inbox import Arrival, InboxEntry, InboxStore, Status
 from bulkeditor.webhooks._receipt import Receipt
 from bulkeditor.webhooks._unwrap import unwrap
 from bulkeditor.webhooks._verify import Headers
-from bulkeditor.webhooks._work import Handling, Idle, Run, Work
+from bulkeditor.webhooks._work import Handling
+from bulkeditor.webhooks._workers import Workers
 
 if TYPE_CHECKING:
     from bulkeditor.webhooks._asgi import ASGIApp
@@ -41,7 +40,6 @@ SecretSource: TypeAlias = Secrets | Callable[[], Secrets]
 
 _LOG: Final = logging.getLogger("bulkeditor.webhooks")
 _DAY: Final = 86_400
-_PRUNE_EVERY: Final = 3600.0
 # About two hours of retries: 2 s, 4 s … 10 minutes.
 _RETRY: Final = RetryPolicy(max_retries=16, base_delay=2000, max_delay=600_000)
 
@@ -99,7 +97,7 @@ class Receiver:
                 "repeated after it was forgotten.",
                 hint="Make retention at least as long as max_age.",
             )
-        if not callable(secrets) and not secrets:
+        if not callable(secrets) and not any(prepared(secrets)):
             raise ConfigurationError(
                 "A receiver without a secret would refuse every delivery.",
                 hint="Pass the secret that the webhook was created with.",
@@ -109,19 +107,17 @@ class Receiver:
                 raise ConfigurationError(f"{name} must be more than 0, not {value!r}.")
         self.max_body = max_body
         self.path = path
-        self._secrets = secrets
+        self._secrets = secrets if callable(secrets) else prepared(secrets)
         self._store = _opened(store)
         self._max_age, self._max_ahead = max_age, max_ahead
-        self._poll, self._retention, self._clock = poll, retention, clock or partial(datetime.now, UTC)
-        self._workers = workers
+        self._clock = clock or partial(datetime.now, UTC)
+        self._retention = retention
         self._handlers = Handlers()
         self._handling = Handling(self._store, self._handlers, retry, lease)
         self._bell = Bell()
-        self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
-        self._prune_at = 0.0
+        self._workers = Workers(
+            self._handling, self._store, self._bell, count=workers, poll=poll, retention=retention
+        )
 
     # Handlers
 
@@ -261,56 +257,30 @@ class Receiver:
 
     def work(self) -> None:
         """Handle events in this thread until :meth:`stop` is called, by a thread or a signal handler."""
-        self._stopping = False
-        drive(self._worker(), self._bell)
+        self._workers.work()
 
     def start(self) -> None:
         """Start the workers as threads; does nothing where they run."""
-        with self._lock:
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            if self._threads or self._running_tasks():
-                return
-            self._stopping = False
-            for number in range(self._workers):
-                thread = threading.Thread(
-                    target=drive,
-                    args=(self._worker(), self._bell),
-                    name=f"bulkeditor-webhooks-{number}",
-                    daemon=True,
-                )
-                self._threads.append(thread)
-                thread.start()
+        self._workers.start()
 
     async def start_async(self) -> None:
         """Start the workers as tasks of this event loop; does nothing where they run."""
-        with self._lock:
-            if self._running_tasks() or any(thread.is_alive() for thread in self._threads):
-                return
-            self._stopping = False
-            self._tasks = [
-                asyncio.create_task(drive_async(self._worker(), self._bell)) for _ in range(self._workers)
-            ]
+        await self._workers.start_async()
 
     def stop(self, timeout: float | None = 30.0) -> bool:
-        """Let the workers finish the events that they are handling, and end.
+        """Let the workers that are threads finish the events that they are handling, and end.
 
         Args:
             timeout: Seconds to wait for them; ``None`` = as long as it takes.
 
         Returns:
-            Whether all threads ended in time. What one of them goes on with is handled again by others only
-            if it does not finish.
+            Whether they ended in time. One that did not goes on; its event is handled again by others only
+            if it never finishes.
         """
-        self._stopping = True
-        self._bell.ring()
-        end = None if timeout is None else time.monotonic() + timeout
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(None if end is None else max(0.0, end - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return self._workers.stop(timeout)
 
     async def stop_async(self, timeout: float | None = 30.0) -> bool:  # noqa: ASYNC109 - as stop()
-        """Let the tasks finish the events that they are handling, and end; cancel them after a while.
+        """Let the workers that are tasks finish the events that they are handling; then cancel them.
 
         Args:
             timeout: Seconds to wait for them; ``None`` = as long as it takes.
@@ -318,16 +288,7 @@ class Receiver:
         Returns:
             Whether they ended in time.
         """
-        self._stopping = True
-        self._bell.ring()
-        tasks, self._tasks = self._tasks, []
-        if not tasks:
-            return True
-        _, late = await asyncio.wait(tasks, timeout=timeout)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return not late
+        return await self._workers.stop_async(timeout)
 
     def close(self) -> None:
         """Stop the threads and close the inbox."""
@@ -355,25 +316,6 @@ class Receiver:
             yield
         finally:
             await self.stop_async()
-
-    def _running_tasks(self) -> bool:
-        return any(not task.done() and not task.get_loop().is_closed() for task in self._tasks)
-
-    def _worker(self) -> Work[None]:
-        while not self._stopping:
-            seen = self._bell.count
-            seconds = self._poll
-            try:
-                yield from self._handling.run(lambda: not self._stopping)
-                if time.monotonic() >= self._prune_at:
-                    self._prune_at = time.monotonic() + _PRUNE_EVERY
-                    yield Run(partial(self._store.prune, self._retention))
-                due: float | None = yield Run(self._store.next_due)
-                seconds = self._poll if due is None else min(self._poll, due)
-            except Exception:  # noqa: BLE001 - see below
-                # Whatever the database raises while it is away: events wait in it, and so do we.
-                _LOG.exception("The webhook inbox cannot be read.")
-            yield Idle(seen, seconds)
 
     # Looking into the inbox
 
@@ -446,11 +388,10 @@ def _name_of(event: str | type[WebhookEvent]) -> str:
 
 
 def _arrival(event: Event) -> Arrival:
-    digest = hashlib.sha256(event.body).hexdigest()
     return Arrival(
         id=event.id,
-        identified=event.id != f"sha256:{digest}",
-        digest=digest,
+        identified=event.identified,
+        digest=hashlib.sha256(event.body).hexdigest(),
         name=event.name,
         entity=event.entity,
         version=event.version,

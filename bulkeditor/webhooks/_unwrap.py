@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.signature import Secrets, verify
-from bulkeditor.webhooks._decode import MAX_AGE, MAX_AHEAD, decode_event, require_timely
+from bulkeditor.webhooks._decode import MAX_AGE, MAX_AHEAD, decode_event, untimely
 from bulkeditor.webhooks._events import Event
 from bulkeditor.webhooks._verify import Headers, verify_request
 
@@ -52,8 +52,11 @@ def unwrap(
         raise InvalidInputError(
             "now has no time zone, so a timestamp cannot be compared with it.", hint="Pass datetime.now(UTC)."
         )
-    event = decode_event(body, verify_request(body, headers, secrets, now))
-    require_timely(event.timestamp, now, max_age=max_age, max_ahead=max_ahead)
+    msg_id, signed_by = verify_request(body, headers, secrets, now)
+    event = decode_event(body, msg_id, signed_by)
+    age = (now - event.timestamp).total_seconds()
+    if not -max_ahead <= age <= max_age:
+        raise untimely(age, max_age=max_age, max_ahead=max_ahead)
     return event
 
 

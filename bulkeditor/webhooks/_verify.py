@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias, cast
-
-import attrs
 
 from bulkeditor.errors import WebhookVerificationError
 from bulkeditor.signature import Secrets, verify, verify_standard
@@ -18,6 +15,7 @@ STANDARD: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _WANTED: Final = {
     spelling: name for name in (SIGNATURE, *STANDARD) for spelling in (name, "http_" + name.replace("-", "_"))
 }
+_LENGTHS: Final = frozenset(map(len, _WANTED))
 
 
 class HasItems(Protocol):
@@ -33,20 +31,9 @@ Headers: TypeAlias = Mapping[str, str] | HasItems | Iterable[tuple[str, str]] | 
 WSGI environ. The case of names does not matter."""
 
 
-@attrs.frozen(kw_only=True)
-class Genuine:
-    """A request whose signatures were checked.
-
-    Args:
-        id: ``webhook-id``, or ``sha256:`` and the hash of the body.
-        signed_by: Which secret matched.
-    """
-
-    id: str
-    signed_by: str
-
-
-def verify_request(body: bytes, headers: Headers, secrets: Secrets | None, now: datetime) -> Genuine:
+def verify_request(
+    body: bytes, headers: Headers, secrets: Secrets | None, now: datetime
+) -> tuple[str | None, str]:
     """Check the documented signature, and that of Standard Webhooks where any of its headers is there.
 
     Args:
@@ -55,53 +42,46 @@ def verify_request(body: bytes, headers: Headers, secrets: Secrets | None, now: 
         secrets: One secret, or several.
         now: The receiver's time, aware.
 
+    Returns:
+        ``webhook-id``, or None where there is none; and which secret matched.
+
     Raises:
         TypeError: ``body`` is not bytes, or ``headers`` are no headers.
         WebhookVerificationError: It is not genuine.
     """
     found = _found(headers)
-    signed_by = verify(body, _text(found, SIGNATURE), secrets, now=now)
-    if not any(name in found for name in STANDARD):
-        return Genuine(id=body_id(body), signed_by=signed_by)
+    # Whatever it is: what is no text is refused like any other signature that is not genuine.
+    signature = cast("str | bytes | None", found.get(SIGNATURE))
+    signed_by = verify(body, signature, secrets, now=now)
+    if len(found) == 1:
+        return None, signed_by
     msg_id, timestamp, signature = (_text(found, name) for name in STANDARD)
     verify_standard(body, msg_id=msg_id, timestamp=timestamp, signature=signature, secrets=secrets, now=now)
-    return Genuine(id=cast("str", msg_id), signed_by=signed_by)
-
-
-def body_id(body: bytes) -> str:
-    """The identity of a delivery that carries none.
-
-    Args:
-        body: The raw bytes.
-    """
-    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+    return msg_id, signed_by
 
 
 def _found(headers: Headers) -> dict[str, object]:
     """The values of the headers that matter, by name."""
-    found: dict[str, object] = {}
-    for name, value in _pairs(headers):
-        text = name.decode("latin-1") if isinstance(name, bytes) else name
-        wanted = _WANTED.get(text.lower()) if isinstance(text, str) else None
-        if wanted is None:
-            continue
-        if wanted in found:
-            # Whoever reads the other one would see another request.
-            raise WebhookVerificationError(f"The header {wanted} was sent twice.")
-        found[wanted] = value
-    return found
-
-
-def _pairs(headers: Headers) -> list[tuple[object, object]]:
     items = getattr(headers, "items", None)
+    found: dict[str, object] = {}
     try:
-        pairs = cast("Iterable[tuple[object, object]]", items() if callable(items) else headers)
-        return [(name, value) for name, value in pairs]
-    except (TypeError, ValueError) as error:
+        pairs = cast("Iterable[tuple[str | bytes, object]]", items() if callable(items) else headers)
+        for name, value in pairs:
+            if len(name) not in _LENGTHS:
+                continue
+            wanted = _WANTED.get((name if isinstance(name, str) else name.decode("latin-1")).lower())
+            if wanted is None:
+                continue
+            if wanted in found:
+                # Whoever reads the other one would see another request.
+                raise WebhookVerificationError(f"The header {wanted} was sent twice.")
+            found[wanted] = value
+    except (AttributeError, TypeError, ValueError) as error:
         raise TypeError(
             f"headers must be a mapping or pairs of names and values, not {type(headers).__name__}: take "
             "request.headers, the pairs of an ASGI scope, or a WSGI environ."
         ) from error
+    return found
 
 
 def _text(found: Mapping[str, object], name: str) -> str | None:
@@ -113,4 +93,4 @@ def _text(found: Mapping[str, object], name: str) -> str | None:
     raise WebhookVerificationError(f"The header {name} is not text but {type(value).__name__}.")
 
 
-__all__ = ["Genuine", "Headers", "body_id", "verify_request"]
+__all__ = ["Headers", "verify_request"]

@@ -12,12 +12,11 @@ import attrs
 
 from bulkeditor.errors import LeaseLostError, MalformedDataError
 from bulkeditor.http import RetryPolicy
-from bulkeditor.webhooks._decode import decode_event
+from bulkeditor.webhooks._decode import decode_stored
 from bulkeditor.webhooks._events import Event
 from bulkeditor.webhooks._handlers import Handler, Handlers
 from bulkeditor.webhooks._inbox import Claim, InboxStore
 from bulkeditor.webhooks._lease import LeaseKeeper
-from bulkeditor.webhooks._verify import Genuine
 
 _LOG: Final = logging.getLogger("bulkeditor.webhooks")
 # An event whose worker was killed this often while it was handled is likely to be what kills it.
@@ -159,7 +158,7 @@ def _event(claim: Claim) -> Event:
     lost = claim.attempts - claim.failures - 1
     if lost >= _MAX_LOST:
         raise MalformedDataError(f"Its worker died {lost} times while it was handled.")
-    return decode_event(claim.body, Genuine(id=claim.id, signed_by=claim.signed_by))
+    return decode_stored(claim.id, claim.body, claim.signed_by)
 
 
 def _key(handler: Handler) -> str:
