@@ -42,19 +42,31 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server = server_module.get_server(Path(folder, "data"), cleanup_mode="stop")
         except (OSError, subprocess.SubprocessError, RuntimeError) as error:
             pytest.skip(f"Postgres cannot start here: {error}")
+        psycopg = pytest.importorskip("psycopg", reason="psycopg is missing")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            # Its data is thrown away; no test cuts the power.
+            connection.execute("ALTER SYSTEM SET fsync TO off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The address of an empty database, dropped afterwards."""
+    """The address of an empty schema, dropped afterwards."""
+    import psycopg  # noqa: PLC0415 -- the server's fixture skips without it
+
     name = f"test_{uuid.uuid4().hex}"
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is missing")
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield postgres_server.replace("/postgres?", f"/{name}?")
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"CREATE SCHEMA {name}")
+        yield f"{postgres_server}&options=-csearch_path%3D{name}"
+        # Whoever is still connected gives up its locks.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
+        connection.execute("SET client_min_messages TO warning")
+        connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.hookimpl(wrapper=True)

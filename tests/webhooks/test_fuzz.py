@@ -21,7 +21,7 @@ from bulkeditor import webhooks
 from bulkeditor.errors import MalformedDataError, WebhookVerificationError
 from tests.webhooks.conftest import NOW, SECRET, headers_for
 
-COUNT = int(os.environ.get("BULKEDITOR_FUZZ_WEBHOOKS", "3000"))
+COUNT = int(os.environ.get("BULKEDITOR_FUZZ_WEBHOOKS", "2000"))
 SEED = int(os.environ.get("BULKEDITOR_FUZZ_SEED", "7"))
 PREVIOUS, EXPIRED, STRANGE = "the previous one", "the one before", "nobody's"
 SECRETS = [
@@ -336,7 +336,7 @@ def test_naughty_strings_travel_through_the_inbox(shared: Path, make_receiver):
     receiver = make_receiver()
     seen = []
     receiver.on("*", name="seen")(lambda event: seen.append(event.data.sku))
-    for text in texts[:150]:
+    for text in texts[:60]:
         body = json.dumps(
             {
                 "event": "product.deleted",
@@ -346,7 +346,7 @@ def test_naughty_strings_travel_through_the_inbox(shared: Path, make_receiver):
         ).encode()
         assert receiver.receive(body, headers_for(body)).status in {200, 202}
     receiver.process_pending()
-    assert sorted(seen) == sorted(set(texts[:150]))
+    assert sorted(seen) == sorted(set(texts[:60]))
 
 
 def test_the_fuzz_s_own_signer_agrees_with_the_documented_code():

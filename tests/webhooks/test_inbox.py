@@ -397,7 +397,7 @@ class InboxMachine(RuleBasedStateMachine):
 
 
 EXAMPLES = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestModelOfSQLite = InboxMachine.TestCase
 TestModelOfSQLite.settings = EXAMPLES
@@ -415,7 +415,7 @@ def test_the_model_holds_for_postgres(postgres_url):
             return store
 
     case = PostgresMachine.TestCase()
-    case.settings = settings(EXAMPLES, max_examples=15, phases=[Phase.generate, Phase.shrink])
+    case.settings = settings(EXAMPLES, max_examples=10, phases=[Phase.generate, Phase.shrink])
     case.runTest()
 
 
@@ -507,7 +507,7 @@ def test_forgetting_keeps_dead_letters_and_the_newest_versions(inbox, clock):
 
 
 def test_entries_come_in_pages(inbox):
-    names = [str(number) for number in range(450)]
+    names = [str(number) for number in range(220)]
     for name in names:
         inbox.add(arrival(name))
     listing = inbox.entries()

@@ -25,7 +25,7 @@ from tests.webhooks.conftest import encode, headers_for
 from tests.webhooks.receiver_process import SECRET, tables
 
 ROOT = Path(__file__).resolve().parents[2]
-DELIVERIES = int(os.environ.get("BULKEDITOR_KILL_DELIVERIES", "400"))
+DELIVERIES = int(os.environ.get("BULKEDITOR_KILL_DELIVERIES", "300"))
 SEED = int(os.environ.get("BULKEDITOR_KILL_SEED", "11"))
 ENTITIES = max(5, DELIVERIES // 100)
 KILLS = max(4, DELIVERIES // 200)
