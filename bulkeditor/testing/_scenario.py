@@ -64,7 +64,7 @@ class Scenario:
     def stands_late_writes(self, idempotency_key: str) -> bool:
         """Whether a write does no harm that reaches the server long after its process was taken for dead.
 
-        Harm is done where the server ignores keys and the run has written the old values back since: no client
+        Harm is done where the server ignores keys and the run has written the old values back since: nobody
         can call a request back. Say False then, and no zombie is let loose before a write.
 
         Args:
