@@ -100,15 +100,23 @@ class Check:
     Args:
         work: The step.
         of: The pass.
+        products: The products that it may be about; None = any of the plan's.
         rows: The numbers of the rows that it is about, whose products were dealt with before; None = all rows
             of products that were not.
     """
 
-    def __init__(self, work: Work, of: Pass, *, rows: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        work: Work,
+        of: Pass,
+        products: Iterable[str] | None,
+        *,
+        rows: Sequence[int] | None = None,
+    ) -> None:
         self._work = work
         self._of: Pass = of
         self._only = None if rows is None else frozenset(rows)
-        self._layers = Layers(work, of)
+        self._layers = Layers(work, of, products)
         self._results: list[RowResult] = []
         self._picked: list[Picked] = []
         self._unsendable: list[RowResult] = []
@@ -218,8 +226,8 @@ class Check:
 def read_one_page(work: Work) -> Exchange[Done]:
     """Read one page of the listing; the writes of what is on it, and then the next."""
     params = work.params(PageParams)
+    check = Check(work, params.of, None)
     page = yield from read_page(work.given.columns, params.token)
-    check = Check(work, params.of)
     steps = check.take(page.products, page=page.token, turn=0)
     after = attrs.evolve(
         params,
@@ -252,7 +260,7 @@ def _next(work: Work, kind: str, params: PageParams) -> Step:
 def probe(work: Work) -> Exchange[Done]:
     """Look up one product, to see whether the server filters by id; if it does, look up the others so."""
     params = work.params(PageParams)
-    check = Check(work, params.of)
+    check = Check(work, params.of, ())
     ids = check.unseen()
     found = yield from find("id", ids[:1], fields=("id",))
     if found.server_filters:
@@ -270,7 +278,7 @@ def _looks(work: Work, ids: Sequence[str], of: Pass, *, one_by_one: bool = False
 def look(work: Work) -> Exchange[Done]:
     """Look at products by their ids; the writes that follow."""
     params = work.params(LookParams)
-    check = Check(work, params.of, rows=params.rows)
+    check = Check(work, params.of, params.ids, rows=params.rows)
     ids = [product for product in params.ids if check.open(product)]
     fields = ["id", *work.given.columns]
     found = yield from find("id", ids, fields=fields, one_by_one=params.one_by_one)
@@ -282,7 +290,7 @@ def look(work: Work) -> Exchange[Done]:
 def missing(work: Work) -> Exchange[Done]:
     """Look for the products that no page had: gone, or only moved."""
     params = work.params(MissingParams)
-    check = Check(work, params.of)
+    check = Check(work, params.of, None)
     ids = check.unseen()
     found = yield from find("id", ids, fields=("id",))
     moved = [product for product in ids if found.rows[product]]

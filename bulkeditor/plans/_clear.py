@@ -7,7 +7,7 @@ made good when the run goes on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import attrs
@@ -115,6 +115,7 @@ class _Clearing(Row):
 def clear(work: Work) -> Exchange[Done]:
     """Clear custom fields; what stays is written anew by the step that follows."""
     params = work.params(ClearParams)
+    layers = layers_of(work, params)
     rows = [_Clearing.of(index, take, expects=params.expects) for index, take in enumerate(params.takes())]
     sender = sender_of(work, page=params.page)
     yield from deliver(work, sender, rows)
@@ -136,7 +137,7 @@ def clear(work: Work) -> Exchange[Done]:
             )
         else:
             found += _not_removable(row.take, outcome)
-    return _after_clear(work, params, cleared, again, found)
+    return _after_clear(work, params, layers, cleared=cleared, again=again, found=found)
 
 
 def _moved(outcome: RowOutcome) -> bool:
@@ -144,7 +145,13 @@ def _moved(outcome: RowOutcome) -> bool:
 
 
 def _after_clear(
-    work: Work, params: ClearParams, cleared: list[JSON], again: list[Take], found: list[RowResult]
+    work: Work,
+    params: ClearParams,
+    layers: Layers,
+    *,
+    cleared: list[JSON],
+    again: list[Take],
+    found: list[RowResult],
 ) -> Done:
     then: list[Step] = []
     if cleared:
@@ -164,34 +171,35 @@ def _after_clear(
             for take in again
             for number in take.numbers
         ]
-    busy = [values[0] for values in cast("list[Any]", cleared)]
-    if params.turn < ROUNDS:
-        busy += [take.product for take in again]
-    return concluded(work, params, found, then, busy=busy)
+    return concluded(work, params, layers, found, then)
+
+
+def layers_of(work: Work, params: ClearParams) -> Layers:
+    """The layers of the products that a step is about, read before it asks the shop anything."""
+    return Layers(work, params.of, [take.product for take in params.takes()])
 
 
 def concluded(
     work: Work,
     params: ClearParams,
+    layers: Layers,
     found: Sequence[RowResult],
     then: Sequence[Step] = (),
-    *,
-    busy: Collection[str] = (),
 ) -> Done:
     """What a step leaves behind that takes custom fields away.
 
     Args:
         work: The step.
         params: Its parameters.
+        layers: The layers of its products.
         found: The outcomes of rows.
         then: Steps that follow.
-        busy: Products that are not done with.
     """
     touched = {
         take.product: [item for item in work.rows(take.product) if item.number in take.numbers]
         for take in params.takes()
     }
-    return Layers(work, params.of).conclude(touched, found, then, busy=busy, turn=params.turn)
+    return layers.conclude(touched, found, then, turn=params.turn)
 
 
 def _not_removable(take: Take, outcome: RowOutcome) -> list[RowResult]:
@@ -202,4 +210,4 @@ def _not_removable(take: Take, outcome: RowOutcome) -> list[RowResult]:
     ]
 
 
-__all__ = ["ClearParams", "Take", "clear", "concluded"]
+__all__ = ["ClearParams", "Take", "clear", "concluded", "layers_of"]

@@ -64,7 +64,12 @@ class Table:
         names = {column_of(item.row.field) for item in rows}
         self._columns: dict[str, JSON] = {name: column_value(product, name) for name in names}
         fields = {item.row.field for item in rows}
-        # Of these rows no request is under way any more.
+        # Of these rows no request is under way any more; what one would have written is still to be written.
+        self._tried = frozenset(
+            name
+            for name, stack in stacks.stacks.items()
+            if name in fields and run in stack.sending and stack.ours(value_in(self._columns, name))
+        )
         self._stacks = {
             name: stack.withdrew(run) if name in fields else stack
             for name, stack in stacks.seen(self._columns).items()
@@ -181,8 +186,8 @@ class Table:
         sent: list[Numbered] = []
         for item in self._rows:
             field, found = item.row.field, self._found(item)
-            stack = self._stack(item)
-            if stack is None or not stack.holds(self._run):
+            stack = self._stacks.get(field)
+            if stack is None or not (stack.holds(self._run) or field in self._tried):
                 results.append(_given_up(item, found))
                 continue
             stack = stack.reverted(self._run)

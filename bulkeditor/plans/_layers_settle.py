@@ -25,12 +25,14 @@ class Settled:
         results: Outcomes of rows.
         again: Rows to be looked at again: what they were about is not there any more.
         failed: Rows of a temporary change that could not be written, so that their layers are off again.
+        untidy: Rows of which nobody can say whether their write came before or after somebody else's.
     """
 
     stacks: dict[str, Stack]
     results: list[RowResult] = attrs.field(factory=list[RowResult])
     again: list[int] = attrs.field(factory=list[int])
     failed: list[int] = attrs.field(factory=list[int])
+    untidy: list[int] = attrs.field(factory=list[int])
 
 
 def settle(
@@ -64,8 +66,12 @@ def settle(
             else:
                 settled.results.append(result)
             continue
+        known = run in stack.sending
         if of == "apply":
-            after, outcome = _edited(stack, row, result, run, below=result.number in below, on_stale=on_stale)
+            lies = result.number in below and not known
+            after, outcome = _edited(stack, row, result, run, below=lies, on_stale=on_stale)
+            if run in after.sending and not known:
+                settled.untidy.append(result.number)
         elif of == "start":
             after, outcome = _started(stack, row, result, run)
             if not after.holds(run):
@@ -87,9 +93,14 @@ def _over(stack: Stack, result: RowResult, run: str) -> Stack:
 def _edited(
     stack: Stack, row: PlanRow, result: RowResult, run: str, *, below: bool, on_stale: OnStale
 ) -> tuple[Stack, RowResult]:
-    if result.status not in _OK:
+    if result.code == "overtaken" and stack.ours(result.found):
+        # Nobody else wrote: a temporary change shows, and this one lies below it.
+        stack, below = stack.withdrew(run), True
+    elif result.status not in _OK:
         return _over(stack, result, run), result
     base = stack.base
+    if below and identical(row.field, row.after, base):
+        return stack, edited_below(result.number, row, row.before)
     fresh = on_stale == "force" or identical(row.field, row.before, base)
     if below and not fresh:
         message = f"{row.field} is {show(base)} below a temporary change; the plan saw {show(row.before)}."
@@ -98,8 +109,8 @@ def _edited(
         )
     if below:
         return stack.edited(row.after), edited_below(result.number, row, base)
-    # A temporary change has begun since: it shows above what was written, and this is what lies below it.
-    after = _over(stack, result, run) if run in stack.sending else attrs.evolve(stack, shown=row.after)
+    # Where a temporary change has begun since, its write came before this one or after it: either may show.
+    after = _over(stack, result, run) if run in stack.sending else stack.sends(run, row.after)
     return (after.edited(row.after) if fresh else after), result
 
 

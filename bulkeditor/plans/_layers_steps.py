@@ -20,7 +20,6 @@ from bulkeditor.plans._work import STARTED, LookParams, Pass, Work, results
 _TIDIES: Final = 100
 """So often a product is tidied up while other runs keep changing it; each of them tidies up in turn."""
 
-_STALE: Final = frozenset({"stale", "group_stale"})
 _REFUSED: Final = frozenset({"failed", "skipped"})
 
 
@@ -40,15 +39,26 @@ class Picked:
 class Layers:
     """The layers of the shop, as one step sees and changes them.
 
+    They are read when this is made, which has to be before the step asks the shop anything; and what the step
+    leaves behind is committed only if they are still the same. So whatever the shop shows, the step knows on
+    whose account.
+
     Args:
         work: The step.
         of: The pass.
+        products: The products that the step may be about; None = any.
     """
 
-    def __init__(self, work: Work, of: Pass) -> None:
+    def __init__(self, work: Work, of: Pass, products: Iterable[str] | None) -> None:
         self._work = work
         self._of: Pass = of
         self._space = space_of(work.given.shop)
+        ctx = work.ctx
+        self._held: Mapping[str, JSON] = (
+            dict(ctx.entries(self._space))
+            if products is None
+            else {product: ctx.state(self._space, product) for product in products}
+        )
 
     # Before a write
 
@@ -87,7 +97,7 @@ class Layers:
         return Layer(run=self._work.ctx.run, at=given.begins, number=given.number, value=value)
 
     def _stacks(self, product: str) -> Stacks:
-        return Stacks.of(product, self._work.ctx.state(self._space, product))
+        return Stacks.of(product, self._held.get(product))
 
     def noted(self, picked: Picked, unsendable: Sequence[RowResult]) -> Iterator[Put]:
         """What the choice about a product changes in the store, before anything is sent.
@@ -103,8 +113,8 @@ class Layers:
         put = picked.stacks.changed(self._space, stacks)
         if put is not None:
             yield put
-        elif any(result.code in _STALE for result in choice.results):
-            # Stale is what nothing temporary explains: if something began since, it is looked at again.
+        elif choice.results:
+            # What was found holds only if nothing temporary has begun or ended meanwhile.
             yield picked.stacks.unchanged(self._space)
         started = [number for number in choice.started if number not in failed]
         if started:
@@ -129,7 +139,6 @@ class Layers:
         found: Sequence[RowResult],
         then: Sequence[Step] = (),
         *,
-        busy: Collection[str] = (),
         turn: int,
         stopped: bool = False,
     ) -> Done:
@@ -139,14 +148,13 @@ class Layers:
             touched: The rows by product that were written, or tried.
             found: The outcomes of rows.
             then: Steps that follow.
-            busy: Products that these steps are about.
             turn: How often the products were looked at.
             stopped: Whether nothing more is written.
         """
         outcomes: list[RowResult] = []
         state: list[Put] = []
         again: dict[str, list[int]] = {}
-        untidy: list[str] = []
+        untidy: dict[str, list[int]] = {}
         for product, items in touched.items():
             numbers = frozenset(item.number for item in items)
             mine = [result for result in found if result.number in numbers]
@@ -154,12 +162,11 @@ class Layers:
             outcomes += settled.results
             if settled.again:
                 again[product] = settled.again
-            elif product not in busy and self._untidy(product, settled.stacks, mine):
-                untidy.append(product)
+            if left := self._untidy(product, settled, mine):
+                untidy[product] = left
         steps = [*then, *self._looks(self._of, "again", again, turn)]
         if turn < _TIDIES:
-            all_rows = {product: list(self._plan_rows(product)) for product in untidy}
-            steps += self._looks("tidy", "tidy", all_rows, turn)
+            steps += self._looks("tidy", "tidy", untidy, turn)
         return Done(result=results(outcomes, of=self._of, stopped=stopped), then=steps, state=state)
 
     def _looks(self, of: Pass, name: str, rows: Mapping[str, Sequence[int]], turn: int) -> Iterator[Step]:
@@ -174,12 +181,11 @@ class Layers:
         stacks = self._stacks(product)
         shown = frozenset(item.number for item in items if item.shown)
         if stacks.stored is None and not shown:
+            state.append(stacks.unchanged(self._space))
             return Settled(stacks={}, results=list(mine))
         rows = self._plan_rows(product)
         settled = self._settle(stacks.stacks, mine, rows, below=shown if self._of == "apply" else ())
-        put = stacks.changed(self._space, settled.stacks)
-        if put is not None:
-            state.append(put)
+        state.append(stacks.changed(self._space, settled.stacks) or stacks.unchanged(self._space))
         if settled.failed:
             left: list[JSON] = [
                 number for number in self._work.started(product) if number not in settled.failed
@@ -201,12 +207,17 @@ class Layers:
     def _plan_rows(self, product: str) -> dict[int, PlanRow]:
         return {item.number: item.row for item in self._work.rows(product)}
 
-    def _untidy(self, product: str, stacks: Mapping[str, Stack], mine: Iterable[RowResult]) -> bool:
+    def _untidy(self, product: str, settled: Settled, mine: Iterable[RowResult]) -> list[int]:
+        """The rows whose fields do not show what the stacks say, and that nobody else is about to write."""
         rows = self._plan_rows(product)
         # What the server has just refused it refuses again.
-        refused = {rows[result.number].field for result in mine if result.status in _REFUSED}
-        fields = {row.field for row in rows.values()} - refused
-        return any(name in fields and unsettled(stack) for name, stack in stacks.items())
+        refused = {result.number for result in mine if result.status in _REFUSED}
+        fields = {name for name, stack in settled.stacks.items() if unsettled(stack)}
+        return [
+            number
+            for number, row in rows.items()
+            if number in settled.untidy or (row.field in fields and number not in refused)
+        ]
 
 
 def window_passed(rows: Iterable[Numbered]) -> Iterator[RowResult]:

@@ -16,7 +16,7 @@ from bulkeditor.engine import Done, Ledger
 from bulkeditor.errors import OutcomeUnknownError
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, UNSET, Product, encode
-from bulkeditor.plans._clear import ClearParams, Take, concluded
+from bulkeditor.plans._clear import ClearParams, Take, concluded, layers_of
 from bulkeditor.plans._decide import Numbered, RowResult, show
 from bulkeditor.plans._exact import CUSTOM, column_value, identical, value_in
 from bulkeditor.plans._reading import near
@@ -64,6 +64,7 @@ class _Mending(Row):
 def restore(work: Work) -> Exchange[Done]:
     """See what is missing; its writing follows, and another look."""
     params = work.params(ClearParams)
+    layers = layers_of(work, params)
     takes = list(params.takes())
     held = yield from near(params.page)([take.product for take in takes], (CUSTOM,))
     found: list[RowResult] = []
@@ -85,11 +86,10 @@ def restore(work: Work) -> Exchange[Done]:
             gaps.append([take.product, columns_to_json({CUSTOM: now}), columns_to_json({CUSTOM: missing})])
             left.append(values)
     if not gaps:
-        return concluded(work, params, found)
+        return concluded(work, params, layers, found)
     cleared = attrs.asdict(attrs.evolve(params, products=left, turn=params.turn + 1))
     following = work.follow("mend", "mend", MendParams(products=gaps, cleared=cleared))
-    busy = [values[0] for values in cast("list[Any]", left)]
-    return concluded(work, params, found, (following,), busy=busy)
+    return concluded(work, params, layers, found, (following,))
 
 
 def mend(work: Work) -> Exchange[Done]:

@@ -19,13 +19,14 @@ def write(work: Work) -> Exchange[Done]:
     """Send a batch, and judge what became of its rows; what is left to do follows."""
     params = work.params(WriteParams)
     sendings = _sendings(work, params)
+    layers = Layers(work, params.of, [sending.write.product for sending in sendings])
     sender = sender_of(work, page=params.page, atomic=params.atomic)
     yield from deliver(work, sender, sendings)
     if params.atomic and params.turn < ROUNDS and any(map(_changed, sendings)):
         again = _again(work, params, [sending.write for sending in sendings])
         return Done(result=results((), of=params.of), then=(again,))
     verdicts = [_verdict(work, params, sending, silent=sending in sender.silent) for sending in sendings]
-    return _done(work, params, sendings, verdicts)
+    return _done(work, params, layers, sendings, verdicts)
 
 
 def _verdict(work: Work, params: WriteParams, sending: Sending, *, silent: bool) -> Verdict:
@@ -51,7 +52,13 @@ def _again(work: Work, params: WriteParams, writes: Sequence[Write]) -> Step:
     return work.follow("look", "look", LookParams.again(writes, params.turn, of=params.of))
 
 
-def _done(work: Work, params: WriteParams, sendings: Sequence[Sending], verdicts: Sequence[Verdict]) -> Done:
+def _done(
+    work: Work,
+    params: WriteParams,
+    layers: Layers,
+    sendings: Sequence[Sending],
+    verdicts: Sequence[Verdict],
+) -> Done:
     found: list[RowResult] = [result for verdict in verdicts for result in verdict.results]
     left: dict[Again, list[Write]] = {"look": [], "send": [], "clear": []}
     for verdict in verdicts:
@@ -69,11 +76,8 @@ def _done(work: Work, params: WriteParams, sendings: Sequence[Sending], verdicts
     if left["clear"]:
         then.append(work.follow("clear", "clear", ClearParams.following(left["clear"], params)))
     refused = params.atomic and all(result.status in {"failed", "skipped"} for result in found)
-    busy = [rest.product for rests in left.values() for rest in rests]
     touched = {sending.write.product: sending.write.rows for sending in sendings}
-    return Layers(work, params.of).conclude(
-        touched, found, then, busy=busy, turn=params.turn, stopped=refused
-    )
+    return layers.conclude(touched, found, then, turn=params.turn, stopped=refused)
 
 
 __all__ = ["write"]
