@@ -39,14 +39,21 @@ def written_whole(path: str | os.PathLike[str]) -> Generator[Writable, None, Non
             file.flush()
             # Or a power cut could leave the new name with nothing under it.
             os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; this one is as public as its folder allows.
-        mask = os.umask(0)
-        os.umask(mask)
-        scratch.chmod(0o666 & ~mask)
+        scratch.chmod(_mode(target))
         scratch.replace(target)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def _mode(target: Path) -> int:
+    """Who may read it: whoever may now; a new file is as public as its folder allows."""
+    try:
+        return target.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 __all__ = ["Writable", "written_whole"]

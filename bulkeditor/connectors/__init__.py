@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         Tags,
         Text,
     )
+    from bulkeditor.connectors._csvfile import CSVFile
     from bulkeditor.connectors._declare import Capabilities, Limits
+    from bulkeditor.connectors._excelfile import ExcelFile
     from bulkeditor.connectors._fields import Field, field, lookup
     from bulkeditor.connectors._history import ConfigVersion, History
     from bulkeditor.connectors._layout import Layout
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from bulkeditor.connectors._registry import available
     from bulkeditor.connectors._settings import MissingSettingsError, secret, setting
     from bulkeditor.connectors._shape import Drift, Shape
+    from bulkeditor.connectors._sqltable import SQLTable
     from bulkeditor.connectors._sync import ConnectorSession
     from bulkeditor.connectors._types import (
         Batch,
@@ -61,7 +64,9 @@ _HOMES = {
     "_classify": ("Problem",),
     "_config": ("from_config",),
     "_convert": ("Boolean", "Converter", "DateTime", "Money", "Number", "Quantity", "Raw", "Tags", "Text"),
+    "_csvfile": ("CSVFile",),
     "_declare": ("Capabilities", "Limits"),
+    "_excelfile": ("ExcelFile",),
     "_fields": ("Field", "field", "lookup"),
     "_history": ("ConfigVersion", "History"),
     "_layout": ("Layout",),
@@ -71,6 +76,7 @@ _HOMES = {
     "_registry": ("available",),
     "_settings": ("MissingSettingsError", "secret", "setting"),
     "_shape": ("Drift", "Shape"),
+    "_sqltable": ("SQLTable",),
     "_sync": ("ConnectorSession",),
     "_types": (
         "Batch",
@@ -118,6 +124,7 @@ __all__ = [
     "Batch",
     "Bookmark",
     "Boolean",
+    "CSVFile",
     "Capabilities",
     "Change",
     "CheckRow",
@@ -129,6 +136,7 @@ __all__ = [
     "DateTime",
     "DeadLetter",
     "Drift",
+    "ExcelFile",
     "Field",
     "History",
     "Layout",
@@ -152,6 +160,7 @@ __all__ = [
     "Reading",
     "Record",
     "Records",
+    "SQLTable",
     "SessionOptions",
     "Shape",
     "StockLevel",

@@ -15,39 +15,51 @@ if TYPE_CHECKING:
     from bulkeditor.connectors.base import Connector
 
 
-def judge(connector: Connector, change: Change) -> Outcome | None:
-    """The outcome of a change that is not to be sent; None for one that is."""
-    able = connector.capabilities
-    if not change.key.strip():
-        return change.outcome("dead_lettered", "it has no key, or a blank one", code="no_key")
-    if change.delete:
-        return None if able.delete else _unsupported(change, "nothing can be deleted there")
-    writable = connector.written_fields()
-    strange = [name for name in change.values if name not in writable]
-    strange += [name for name in change.delta if name not in able.delta]
-    if strange:
-        return _unsupported(change, f"not written there: {', '.join(strange)}")
-    selected = connector.selected()
-    left_out = [name for name in (*change.values, *change.delta) if selected and name not in selected]
-    if left_out:
-        return change.outcome("skipped", f"not among sync_fields: {', '.join(left_out)}", code="not_selected")
-    if change.location is not None and not able.per_location.intersection((*change.values, *change.delta)):
-        return _unsupported(change, "none of these fields is kept for each location")
-    return _unwritable(connector, change) or _idle(change)
+class Admission:
+    """Decides which changes are not sent, and what becomes of them.
+
+    Args:
+        connector: Knows what it can write.
+    """
+
+    def __init__(self, connector: Connector) -> None:
+        self._able = connector.capabilities
+        self._fields = connector.written_fields()
+        self._selected = connector.selected()
+
+    def judge(self, change: Change) -> Outcome | None:
+        """The outcome of a change that is not to be sent; None for one that is."""
+        if not change.key.strip():
+            return change.outcome("dead_lettered", "it has no key, or a blank one", code="no_key")
+        if change.delete:
+            return None if self._able.delete else _unsupported(change, "nothing can be deleted there")
+        return self._strange(change) or self._unwritable(change) or _idle(change)
+
+    def _strange(self, change: Change) -> Outcome | None:
+        able, names = self._able, (*change.values, *change.delta)
+        strange = [name for name in change.values if name not in self._fields]
+        strange += [name for name in change.delta if name not in able.delta]
+        if strange:
+            return _unsupported(change, f"not written there: {', '.join(strange)}")
+        left_out = [name for name in names if self._selected and name not in self._selected]
+        if left_out:
+            message = f"not among sync_fields: {', '.join(left_out)}"
+            return change.outcome("skipped", message, code="not_selected")
+        if change.location is not None and not able.per_location.intersection(names):
+            return _unsupported(change, "none of these fields is kept for each location")
+        return None
+
+    def _unwritable(self, change: Change) -> Outcome | None:
+        for name, value in change.values.items():
+            try:
+                self._fields[name].write(value)
+            except (ValueError, TypeError) as error:
+                return change.outcome("dead_lettered", f"{name}: {error}", code="unwritable_value")
+        return None
 
 
 def _unsupported(change: Change, message: str) -> Outcome:
     return change.outcome("dead_lettered", message, code="unsupported")
-
-
-def _unwritable(connector: Connector, change: Change) -> Outcome | None:
-    fields = connector.written_fields()
-    for name, value in change.values.items():
-        try:
-            fields[name].write(value)
-        except (ValueError, TypeError) as error:
-            return change.outcome("dead_lettered", f"{name}: {error}", code="unwritable_value")
-    return None
 
 
 def _idle(change: Change) -> Outcome | None:
@@ -103,4 +115,4 @@ def size_of(body: object) -> int:
         return 0
 
 
-__all__ = ["batches", "derived", "judge", "size_of"]
+__all__ = ["Admission", "batches", "derived", "size_of"]

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from bulkeditor.connectors._asking import guarded
+from bulkeditor.connectors._fields import Field
 from bulkeditor.connectors._steps import nothing
 from bulkeditor.connectors._types import CheckRow
 from bulkeditor.errors import APIError, BulkEditorError
@@ -38,11 +39,18 @@ def checks(
 def declared(connector: Connector) -> list[str]:
     """Names of what a connector says it can do."""
     able = connector.capabilities
+    try:
+        reads, writes = connector.read_fields(), connector.written_fields()
+        cursor = connector.layout().cursor
+    except BulkEditorError:
+        # A table that is not there: what can be read of it is what the probe says.
+        reads = writes = dict[str, Field]()
+        cursor = None
     there = {
-        "read": bool(connector.read_fields()),
-        "changed_since": connector.layout().cursor is not None,
+        "read": bool(reads),
+        "changed_since": cursor is not None,
         "by_key": able.by_key,
-        "write": bool(connector.written_fields()),
+        "write": bool(writes),
         "create": able.create,
         "delete": able.delete,
         "delta": bool(able.delta),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import typing
 from collections.abc import Iterable, Mapping
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
@@ -82,7 +83,7 @@ def load(cls: type[C], config: Mapping[str, object]) -> C:
         if key not in settings:
             continue
         try:
-            values[settings[key].name] = _typed(value, settings[key], hints)
+            values[settings[key].alias or key] = _typed(value, settings[key], hints)
         except BulkEditorError as error:
             errors += _under(key, error)
     if not errors:
@@ -99,7 +100,25 @@ def _typed(value: object, field: attrs.Attribute[Any], hints: Mapping[str, Any])
         if value is None or isinstance(value, str | Secret):
             return value  # expanded when it is needed, so that it never stands in a configuration
         raise InvalidInputError("expected text")  # without the value: it may be the secret
-    return structure(_expanded(value), hints.get(field.name, object))
+    hint = hints.get(field.name, object)
+    wanted = typing.get_args(hint) or (hint,)
+    given = _expanded(value)
+    if isinstance(given, str) and str in wanted:
+        return given
+    if isinstance(given, str) and tzinfo in wanted:
+        return _zone(given)
+    return structure(given, hint)
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few configurations name one
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidInputError(
+            f"there is no time zone {name!r:.60}", hint="Such as Europe/Berlin."
+        ) from error
 
 
 def _expanded(value: object) -> object:

@@ -80,7 +80,7 @@ class Number(Converter):
 
     def write(self, value: object) -> object:
         """The number, or its text in the system's notation."""
-        number = self.read(value) if not isinstance(value, str) else Decimal(value)
+        number = self.read(value) if not isinstance(value, str) else _ours(value)
         return format(number, "f").replace(".", self.decimal) if self.as_text else number
 
     def _number(self, value: object) -> Decimal:
@@ -120,6 +120,11 @@ class Number(Converter):
             raise ValueError(f"{value!r:.60} is no number") from error
 
 
+def _ours(text: str) -> Decimal:
+    """A number in our own notation, whatever the system's is."""
+    return Number().read(text)
+
+
 @attrs.frozen(kw_only=True)
 class Money(Number):
     """An exact amount, a Decimal; the arguments as for :class:`Number`."""
@@ -138,7 +143,7 @@ class Quantity(Number):
 
     def write(self, value: object) -> object:
         """The number, or its text."""
-        whole = self.read(value)
+        whole = self.read(value if not isinstance(value, str) else _ours(value))
         return str(whole) if self.as_text else whole
 
 

@@ -108,6 +108,11 @@ def _converter(given: type[Converter] | Converter | Callable[[object], object] |
     return _Function(cast("Callable[[object], object]", given))
 
 
+def known_converter(name: str) -> Converter | None:
+    """The converter of a field that every shop knows: prices, stock, texts, times; None for others."""
+    return _KNOWN.get(name)
+
+
 def fields(declared: Mapping[str, Field | str]) -> Mapping[str, Field]:
     """A declared map with a :class:`Field` for each; a path alone gets the converter of a field so named."""
     return {
@@ -155,4 +160,4 @@ def put(body: dict[str, object], path: str, value: object) -> None:
     here[last] = value
 
 
-__all__ = ["MISSING", "Field", "Source", "field", "fields", "lookup", "put"]
+__all__ = ["MISSING", "Field", "Source", "field", "fields", "known_converter", "lookup", "put"]

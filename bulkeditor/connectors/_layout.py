@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import cast
 
 import attrs
@@ -28,11 +29,25 @@ class Layout:
     reads: Mapping[str, Field]
 
     @classmethod
-    def declared(cls, key: str, cursor: str | None, reads: Mapping[str, Field]) -> Layout:
-        """The layout of declarations; key and cursor name one of our fields, or else a path in the row."""
+    def declared(
+        cls,
+        key: str,
+        cursor: str | None,
+        reads: Mapping[str, Field],
+        *,
+        cursor_type: Converter | None = None,
+    ) -> Layout:
+        """The layout of declarations; key and cursor name one of our fields, or else a path in the row.
+
+        Args:
+            key: Identifies a record.
+            cursor: Says when or where it last changed.
+            reads: Our fields.
+            cursor_type: What a cursor is that is none of our fields; None = a time where it reads as one.
+        """
         return cls(
             key=reads.get(key) or Field(key, Text()),
-            cursor=None if cursor is None else (reads.get(cursor) or Field(cursor, _Cursor())),
+            cursor=None if cursor is None else (reads.get(cursor) or Field(cursor, cursor_type or _Cursor())),
             reads=reads,
         )
 
@@ -96,6 +111,8 @@ class _Cursor(Converter):
     """A cursor whose type nobody declared: a time where it reads as one, else as it is."""
 
     def read(self, value: object) -> object:
+        if isinstance(value, datetime):
+            return DateTime().read(value)
         if isinstance(value, str):
             try:
                 return DateTime().read(value)

@@ -85,6 +85,7 @@ class Reader:
         self._edge: dict[str, CursorValue] = {}
         self._seen: set[int] = set()
         self._spelled: dict[int, int] = {}
+        self._keys: set[int] = set()
         self._pages: set[bytes] = set()
         self._places: set[bytes] = set()
         self._finished = False
@@ -182,7 +183,11 @@ class Reader:
             read = self._layout.record(row)
             if isinstance(read, DeadLetter):
                 dead.append(read)
-            elif (kept := self._keep(read)) is not None:
+                continue
+            kept = self._keep(read)
+            if isinstance(kept, DeadLetter):
+                dead.append(kept)
+            elif kept is not None:
                 records.append(kept)
         records.extend(Record(key=key, deleted=True) for key in step.deleted)
         self._trim()
@@ -199,7 +204,7 @@ class Reader:
         )
         return (page,)
 
-    def _keep(self, record: Record) -> Record | None:
+    def _keep(self, record: Record) -> Record | DeadLetter | None:
         """The record, or None for one that is counted and left out."""
         if self._missed is not None:
             self._missed.discard(record.key)
@@ -217,7 +222,14 @@ class Reader:
             self.ledger.leave_out("duplicate")
             return None
         self._seen.add(hash(mark))
+        if self._connector.unique_keys and not self._first(record.key):
+            return DeadLetter(raw=record.raw, code="duplicate_key", message=f"{record.key!r} stood before")
         return self._spelt(record)
+
+    def _first(self, key: str) -> bool:
+        before = len(self._keys)
+        self._keys.add(hash(key))
+        return len(self._keys) > before
 
     def _out_of_bounds(self, cursor: CursorValue) -> Filtered | None:
         since, until = self._query.since, self._query.until

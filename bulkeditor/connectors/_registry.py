@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 GROUP: Final = "bulkeditor.connectors"
 """The entry point group: ``my-erp = "my_package:MyERP"`` below it makes a connector known."""
 
-BUILT_IN: Final[Mapping[str, str]] = MappingProxyType({})
+BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
+    {"csv": "_csvfile:CSVFile", "excel": "_excelfile:ExcelFile", "sql": "_sqltable:SQLTable"}
+)
 """Names of integrations to ``module:class`` below this package."""
 
 

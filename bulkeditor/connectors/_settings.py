@@ -26,6 +26,7 @@ def setting(
     env: str | None = None,
     choices: Sequence[str] = (),
     converter: Callable[[Any], Any] | None = None,
+    alias: str | None = None,
 ) -> Any:
     """Declare a setting of a connector.
 
@@ -36,10 +37,11 @@ def setting(
             and the field's (``MY_ERP_COMPANY``).
         choices: The only values it may have.
         converter: As in ``attrs.field``.
+        alias: Its name as an argument, where that is not the field's.
     """
     metadata = {"json": json, "env": env, "choices": tuple(choices), "secret": False}
     validator = _one_of(tuple(choices)) if choices else None
-    return _field(default=default, metadata=metadata, converter=converter, validator=validator)
+    return _field(default=default, metadata=metadata, converter=converter, validator=validator, alias=alias)
 
 
 def secret(*, default: Any = attrs.NOTHING, json: str | None = None, env: str | None = None) -> Any:
@@ -51,14 +53,15 @@ def secret(*, default: Any = attrs.NOTHING, json: str | None = None, env: str | 
         env: The environment variable it is read from when it is not given; by default as for :func:`setting`.
     """
     metadata = {"json": json, "env": env, "choices": (), "secret": True}
-    return _field(default=default, metadata=metadata, converter=_hidden)
+    return _field(default=default, metadata=metadata, converter=hidden)
 
 
 def _field(**arguments: Any) -> Any:
     return cast("Any", attrs.field)(**arguments)
 
 
-def _hidden(value: str | Secret | None) -> Secret | None:
+def hidden(value: str | Secret | None) -> Secret | None:
+    """Converter: a credential that does not show."""
     return None if value is None else as_secret(value)
 
 
@@ -97,7 +100,12 @@ class Declared:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # Without slots the class stays the same object, so this may happen before it has a name anywhere.
-        attrs.frozen(kw_only=True, slots=False, eq=False)(cls)
+        attrs.frozen(slots=False, eq=False, field_transformer=_keywords)(cls)
+
+
+def _keywords(_cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Settings are named when they are given; but for one that a class marks as positional."""
+    return [field.evolve(kw_only=not field.metadata.get("positional")) for field in fields]
 
 
 def settings_of(cls: type[object]) -> Mapping[str, attrs.Attribute[Any]]:
@@ -148,6 +156,7 @@ __all__ = [
     "env_name",
     "evolved",
     "expand",
+    "hidden",
     "references",
     "secret",
     "setting",

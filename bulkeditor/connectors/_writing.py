@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from bulkeditor.connectors._admission import batches, derived, judge
+from bulkeditor.connectors._admission import Admission, batches, derived
 from bulkeditor.connectors._asking import guarded, relay
 from bulkeditor.connectors._ledger import WriteLedger
 from bulkeditor.connectors._reading import Reader, Wish
@@ -71,6 +71,7 @@ class Writer:
         self._now = now
         self._look = look and connector.capabilities.by_key
         self._key = idempotency_key
+        self._fields = connector.read_fields()
         # Changes that were given and have no outcome yet, by identity: equal ones may be given twice.
         self._open: dict[int, Change] = {}
         self._unknown: list[Outcome] = []
@@ -82,8 +83,9 @@ class Writer:
         self._open = {id(change): change for change in self._changes}
         accepted: list[Change] = []
         refused: list[Outcome] = []
+        admission = Admission(self._connector)
         for change in self._changes:
-            outcome = judge(self._connector, change)
+            outcome = admission.judge(change)
             if outcome is None:
                 accepted.append(change)
             else:
@@ -172,9 +174,9 @@ class Writer:
 
     def _readable(self, change: Change) -> bool:
         """Whether a read by key shows if the change took effect."""
-        able, fields = self._connector.capabilities, self._connector.read_fields()
         absolute = bool(change.values) and not change.delta and change.location is None
-        return able.by_key and absolute and all(name in fields for name in change.values)
+        by_key = self._connector.capabilities.by_key
+        return by_key and absolute and all(name in self._fields for name in change.values)
 
     def _found(self, changes: Sequence[Change]) -> Generator[Request | Sleep, Response, Mapping[str, Record]]:
         """The records of some changes as they are now."""
@@ -182,11 +184,10 @@ class Writer:
         asked = [change for change in changes if self._readable(change)]
         if not asked:
             return found
-        readable = self._connector.read_fields()
         names = [name for change in asked for name in (*change.values, *(change.expected or ()))]
         wish = Wish(
             keys=[change.key for change in asked],
-            fields=[name for name in dict.fromkeys(names) if name in readable],
+            fields=[name for name in dict.fromkeys(names) if name in self._fields],
         )
 
         def keep(page: Page) -> tuple[()]:
@@ -205,11 +206,10 @@ class Writer:
         if self._holds(record, change):
             return change.outcome("unchanged", "it holds these values already")
         expected = change.expected or {}
-        fields = self._connector.read_fields()
         moved = [
             name
             for name, value in expected.items()
-            if name in record.values and record.values[name] != fields[name].typed(value)
+            if name in record.values and record.values[name] != self._fields[name].typed(value)
         ]
         if moved:
             return change.outcome(
@@ -218,9 +218,8 @@ class Writer:
         return None
 
     def _holds(self, record: Record, change: Change) -> bool:
-        fields = self._connector.read_fields()
         return all(
-            name in record.values and record.values[name] == fields[name].typed(value)
+            name in record.values and record.values[name] == self._fields[name].typed(value)
             for name, value in change.values.items()
         )
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, Self, Unpack, cast
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -107,6 +108,8 @@ class Connector(Declared):
         hosts: Further hosts that answers may refer to; they never get the credential.
         retry: When failed requests are repeated, unless ``open(retry=…)`` says otherwise.
         speaks_http: False for files and databases.
+        unique_keys: Whether a key that comes twice in one read is a defect of the row, as in files, and not a
+            record that changed meanwhile.
         blocking: Whether ``read`` and ``write`` wait by themselves, as files and databases do; under asyncio
             they run in a thread.
     """
@@ -128,6 +131,7 @@ class Connector(Declared):
     retry: ClassVar[RetryPolicy] = RetryPolicy()
     speaks_http: ClassVar[bool] = True
     blocking: ClassVar[bool] = False
+    unique_keys: ClassVar[bool] = False
 
     base_url: str | None = setting(default=None, json="endpoint")
     sync_fields: tuple[str, ...] = setting(default=(), converter=tuple)
@@ -380,10 +384,18 @@ class Connector(Declared):
 
     def read_fields(self) -> Mapping[str, Field]:
         """The fields that can be read."""
-        return fields(self.reads)
+        return self._declared_reads
 
     def written_fields(self) -> Mapping[str, Field]:
         """The fields that can be written with absolute values."""
+        return self._declared_writes
+
+    @cached_property
+    def _declared_reads(self) -> Mapping[str, Field]:
+        return fields(self.reads)
+
+    @cached_property
+    def _declared_writes(self) -> Mapping[str, Field]:
         return fields(self.writes)
 
     def selected(self) -> tuple[str, ...]:

@@ -131,6 +131,8 @@ class StandIn:
     """
 
     content_type: str = "application/json"
+    counts_rows: bool = True
+    """Whether ``Entry.rows`` says how many records an answer held; False for what is no server."""
     patience: int = 100_000
     """Requests after which it hangs up on whoever would ask for ever."""
 

@@ -116,7 +116,10 @@ class Declared(Bench):
         with self.seeded() as fake, self.open(fake, mode) as session:
             keys = self.all_keys(fake)
             fake.refuse(keys[2], "no")
-            found: list[Any] = [[(record.key, record.values) for record in self.read(session, fake)]]
+            found: list[Any] = [
+                (record.key, record.get(self.writes), sorted(record.values))
+                for record in self.read(session, fake)
+            ]
             wanted = [self.change(key, Decimal(52)) for key in keys[:4]]
             found.append([(outcome.status, outcome.code) for outcome in self.write(session, wanted)])
             found.append([(row.capability, row.ok) for row in session.check()])

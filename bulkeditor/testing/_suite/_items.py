@@ -47,8 +47,7 @@ def item(name: str) -> Callable[[T], T]:
     def mark(test: T) -> T:
         @functools.wraps(test)
         def run(self: Any, *args: Any, **kwargs: Any) -> None:
-            if name in self.absent:
-                pytest.skip(f"{name}: {self.absent[name]}")
+            self.need(name)
             test(self, *args, **kwargs)
 
         run.item = name  # type: ignore[attr-defined]  # read by those who run one item alone
