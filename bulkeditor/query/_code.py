@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from bulkeditor.query._calculator import Calculator
+from bulkeditor.query._compare import Where, number_of
 from bulkeditor.query._read import TAGS, entry_reader, extra_reader, tags_of
 from bulkeditor.query._schema import PRODUCT_SCHEMA
 from bulkeditor.query._values import Value, kind_of
@@ -40,7 +43,6 @@ _GUARDS: Final[Mapping[str, str]] = MappingProxyType(
         "number": _IS_NUMBER,
         "flag": "type(v := {}) is bool",
         "time": "type(v := {}) is datetime and v.tzinfo is not None",
-        "list": "type(v := {}) is list",
     }
 )
 _FIXED: Final[Mapping[str, object]] = MappingProxyType(
@@ -69,6 +71,9 @@ class Code:
     def __init__(self, *, model: bool) -> None:
         self._model = model
         self._slots: dict[str, object] = dict(_FIXED)
+        self._fields: dict[str, str] = {}
+        self._calculator = Calculator()
+        self._operations: dict[str, str] = {}
 
     def bind(self, value: object) -> str:
         """A slot that holds a value."""
@@ -78,6 +83,11 @@ class Code:
 
     def raw(self, name: str) -> str:
         """What the row ``row`` holds for a field; tags may be None."""
+        if name not in self._fields:
+            self._fields[name] = self._source(name)
+        return self._fields[name]
+
+    def _source(self, name: str) -> str:
         column, dot, entry = name.partition(".")
         if not self._model:
             source = f"row[{self.bind(column)}]"
@@ -91,6 +101,16 @@ class Code:
         """The value of a field."""
         return f"{self.bind(tags_of)}({self.raw(name)})" if name == TAGS else self.raw(name)
 
+    def number(self, where: Where, source: str) -> str:
+        """A value as a number, or None; what is neither raises."""
+        return f"{self.bind(partial(number_of, where))}({source})"
+
+    def calculation(self, left: str, op: str, right: str) -> str:
+        """An operation on two numbers, either of which may be None."""
+        if op not in self._operations:
+            self._operations[op] = self.bind(self._calculator.operation(op))
+        return f"{self._operations[op]}({left}, {right})"
+
     def leaf(self, verdict: Verdict, *operands: str, negated: bool) -> str:
         """A leaf with its slow way alone.
 
@@ -101,32 +121,40 @@ class Code:
         """
         return f"({self.bind(verdict)}({', '.join(operands)}) is {not negated})"
 
-    def comparison(self, verdict: Verdict, name: str, op: str, constant: Value, *, negated: bool) -> str:
-        """A field against a constant.
+    def comparison(self, verdict: Verdict, source: str, op: str, constant: Value, *, negated: bool) -> str:
+        """A value against a constant.
 
         Args:
-            verdict: What it says of the field's value.
-            name: The field.
+            verdict: What it says of the value.
+            source: The value's text.
             op: How they are compared.
             constant: The constant.
             negated: Whether to ask for "definitely false".
         """
         kind = kind_of(constant)
-        if PRODUCT_SCHEMA.fields.get(name) == "list":
-            if kind == "text" and op in {"eq", "ne", "contains"}:
-                test = f"{self.bind(constant)} {'not in' if (op == 'ne') != negated else 'in'} v"
-                return self.guarded(verdict, name, "list", test, negated=negated)
-        elif kind == "text" and op == ("ne" if negated else "eq"):
+        if kind == "list":
+            return self.leaf(verdict, source, negated=negated)
+        if kind == "text" and op == ("ne" if negated else "eq"):
             # What equals a text is one: the type is only looked at where it does not.
             return (
-                f"((v := {self.raw(name)}) == {self.bind(constant)} or type(v) is not str and "
+                f"((v := {source}) == {self.bind(constant)} or type(v) is not str and "
                 f"v is not None and {self.bind(verdict)}(v) is {not negated})"
             )
-        elif kind != "list":
-            return self.guarded(
-                verdict, name, kind, self._test(op, constant, negated=negated), negated=negated
-            )
-        return self.leaf(verdict, self.read(name), negated=negated)
+        return self.guarded(verdict, source, kind, self._test(op, constant, negated=negated), negated=negated)
+
+    def among_tags(self, verdict: Verdict, name: str, tag: str, *, negated: bool, inside: bool) -> str:
+        """Whether a tag is among a row's tags.
+
+        Args:
+            verdict: What it says of the tags.
+            name: The field.
+            tag: The tag.
+            negated: Whether to ask for "definitely false".
+            inside: Whether the tag should be among them.
+        """
+        test = f"{self.bind(tag)} {'in' if inside is not negated else 'not in'} v"
+        slow = f"{self.bind(verdict)}({self.bind(tags_of)}(v)) is {not negated}"
+        return f"({test} if type(v := {self.raw(name)}) is list else {slow})"
 
     def pair(self, verdict: Verdict, left: str, op: str, right: str, *, negated: bool) -> str:
         """A computed value or a field against another.
@@ -144,20 +172,18 @@ class Code:
         guard = f"type(v := {left}) is type(w := {right}) is Decimal and v.is_finite() and w.is_finite()"
         return f"({test} if {guard} else {self.bind(verdict)}(v, w) is {not negated})"
 
-    def guarded(self, verdict: Verdict, name: str, kind: str, test: str, *, negated: bool) -> str:
+    def guarded(self, verdict: Verdict, source: str, kind: str, test: str, *, negated: bool) -> str:
         """A leaf with both ways.
 
         Args:
-            verdict: What it says of the field's value.
-            name: The field.
+            verdict: What it says of the value.
+            source: The value's text.
             kind: The kind of value that takes the quick way.
             test: The quick way, as text about ``v``.
             negated: Whether to ask for "definitely false".
         """
-        guard = _GUARDS[kind].format(self.raw(name))
-        if name == TAGS:
-            return f"({test} if {guard} else {self.bind(_with_tags(verdict))}(v) is {not negated})"
-        return f"({test} if {guard} else v is not None and {self.bind(verdict)}(v) is {not negated})"
+        slow = f"v is not None and {self.bind(verdict)}(v) is {not negated}"
+        return f"({test} if {_GUARDS[kind].format(source)} else {slow})"
 
     def _test(self, op: str, constant: Value, *, negated: bool) -> str:
         slot = self.bind(constant)
@@ -179,13 +205,6 @@ class Code:
         exec(source, namespace)  # noqa: S102 -- our own text; what users wrote is in the slots alone
         run: Callable[..., Any] = namespace["run"]  # type: ignore[assignment]  # made by the line above
         return run
-
-
-def _with_tags(verdict: Verdict) -> Verdict:
-    def with_tags(value: object) -> bool | None:
-        return verdict(tags_of(value))
-
-    return with_tags
 
 
 __all__ = ["Code", "Verdict"]

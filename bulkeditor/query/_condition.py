@@ -113,11 +113,14 @@ class Condition:
             InvalidInputError: Some names are unknown (with the nearest known one), or constants cannot be
                 compared with what their fields hold; all of them in ``errors``.
         """
-        errors = [*schema.problems(sorted(self.fields)), *self._mismatches(schema)]
-        if errors:
-            raise InvalidInputError(
-                f"The condition does not fit: {'; '.join(map(str, errors))}.", errors=errors
-            )
+        # A word that resembles no name is most often a text that lost its quotes.
+        unknown = (schema.problem(name, otherwise="a text stands in quotes") for name in sorted(self.fields))
+        errors = [*filter(None, unknown), *self._mismatches(schema)]
+        if not errors:
+            return
+        said = "; ".join(map(str, errors))
+        end = "" if said.endswith("?") else "."
+        raise InvalidInputError(f"The condition does not fit: {said}{end}", errors=errors)
 
     def bind(self, schema: Schema) -> Condition:
         """Check the condition against a schema, and read its constants as that has them.

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from bulkeditor.errors import InvalidInputError
+from bulkeditor.query._code import Verdict
 from bulkeditor.query._operands import FieldRef, Operand
 from bulkeditor.query._read import Read
 from bulkeditor.query._values import shown
@@ -76,15 +77,13 @@ class Explanation:
         return f"{before}[{', '.join(facts)}]" if facts else ""
 
 
-def explain_leaf(
-    text: str, operands: Sequence[Operand], judge: Callable[..., bool | None], read: Read
-) -> Explanation:
+def explain_leaf(text: str, operands: Sequence[Operand], verdict: Verdict, read: Read) -> Explanation:
     """One comparison and what it says of a row.
 
     Args:
         text: The comparison.
         operands: What it compares, but constants.
-        judge: Its answer to their values.
+        verdict: Its answer to their values.
         read: Gives the row's values.
     """
     values: dict[str, object] = {}
@@ -93,7 +92,7 @@ def explain_leaf(
             values[str(FieldRef(name))] = read(name)
         results = [operand.evaluate(read) for operand in operands]
         values.update(zip(map(str, operands), results, strict=True))
-        return Explanation(text=text, truth=judge(*results), values=values)
+        return Explanation(text=text, truth=verdict(*results), values=values)
     except InvalidInputError as error:
         return Explanation(text=text, truth=None, values=values, problem=error.message)
 

@@ -104,7 +104,7 @@ class Expression:
         """
         if isinstance(values, str):
             values = (values,)  # a lone text is one value, not its letters
-        return one_of(self._operand, choices_of(self._operand.where.label, tuple(values)))
+        return one_of(self._operand, choices_of(self._operand.label, tuple(values)))
 
     def is_null(self) -> Condition:
         """Whether it has no value."""
@@ -119,7 +119,7 @@ class Expression:
     def _side(self, other: object) -> Operand:
         if isinstance(other, Expression):
             return other._operand  # noqa: SLF001 -- the same class
-        return Literal(value_of(other, self._operand.where.label))
+        return Literal(value_of(other, self._operand.label))
 
 
 class _Computed(Expression):

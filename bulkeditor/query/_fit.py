@@ -25,7 +25,9 @@ def constant_misfit(schema: Schema, left: Operand, op: str, value: Value) -> Ite
     }[held]
     if not fits or (op in TEXTUAL | {"matches"} and held not in {"text", "list"}):
         message = f"it holds {_held(schema, left)} and cannot be compared with {to_text(value)}"
-        yield FieldError(field=left.where.label, message=message, code="incompatible_types")
+        if held == "time" and isinstance(value, str):
+            message += '; a time has a zone, as in "2024-06-01T00:00:00Z"'
+        yield FieldError(field=left.label, message=message, code="incompatible_types")
 
 
 def pair_misfit(schema: Schema, left: Operand, op: str, right: Operand) -> Iterator[FieldError]:
@@ -41,7 +43,7 @@ def pair_misfit(schema: Schema, left: Operand, op: str, right: Operand) -> Itera
         message = (
             f"it holds {_held(schema, left)} and cannot be compared with {right}, {_held(schema, right)}"
         )
-        yield FieldError(field=left.where.label, message=message, code="incompatible_types")
+        yield FieldError(field=left.label, message=message, code="incompatible_types")
 
 
 def _held(schema: Schema, operand: Operand) -> str:

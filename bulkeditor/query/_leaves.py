@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -11,14 +12,14 @@ import attrs
 
 from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.models import JSON
-from bulkeditor.query._code import Code
+from bulkeditor.query._code import Code, Verdict
 from bulkeditor.query._compare import Where, among, compare, text_of
 from bulkeditor.query._condition import Condition
-from bulkeditor.query._explain import Explanation, explain_leaf
 from bulkeditor.query._fit import constant_misfit, pair_misfit
+from bulkeditor.query._leaf import Leaf
 from bulkeditor.query._operands import FieldRef, Literal, Operand
 from bulkeditor.query._pattern import Pattern
-from bulkeditor.query._read import Read
+from bulkeditor.query._read import TAGS
 from bulkeditor.query._schema import PRODUCT_SCHEMA, Schema
 from bulkeditor.query._values import (
     ORDERED,
@@ -36,38 +37,10 @@ from bulkeditor.query._values import (
 OPERATORS: Final[Mapping[str, str]] = MappingProxyType(
     {"eq": "=", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 )
+_TAGS: Final = FieldRef(TAGS)
 _MIRRORED: Final[Mapping[str, str]] = MappingProxyType(
     {"eq": "eq", "ne": "ne", "lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
 )
-
-
-class Leaf(Condition):
-    """A condition with no other conditions in it: operands, and what is asked of their values."""
-
-    __slots__ = ()
-
-    left: Operand
-
-    @property
-    def _operands(self) -> tuple[Operand, ...]:
-        return (self.left,)
-
-    def _judge(self, *values: object) -> bool | None:
-        raise NotImplementedError
-
-    def _emit(self, code: Code, *, negated: bool) -> str:
-        operands = [operand.emit(code) for operand in self._operands]
-        return code.leaf(self._judge, *operands, negated=negated)
-
-    def _explained(self, read: Read) -> Explanation:
-        return explain_leaf(str(self), self._operands, self._judge, read)
-
-    def _names(self) -> Iterator[str]:
-        for operand in self._operands:
-            yield from operand.names()
-
-    def _depth(self) -> int:
-        return max(operand.depth for operand in self._operands)
 
 
 @attrs.frozen(repr=False, str=False)
@@ -87,7 +60,7 @@ class Compare(Leaf):
     def __attrs_post_init__(self) -> None:
         problem = _misuse(self.left, self.op, self.right)
         if problem is not None:
-            raise invalid(self.left.where.label, problem, code="invalid_value")
+            raise invalid(self.left.label, problem, code="invalid_value")
 
     def to_filter(self) -> dict[str, JSON]:
         """This node as the API's JSON filter."""
@@ -109,19 +82,20 @@ class Compare(Leaf):
     def _operands(self) -> tuple[Operand, ...]:
         return (self.left,) if isinstance(self.right, Literal) else (self.left, self.right)
 
-    def _judge(self, *values: object) -> bool | None:
-        where = Where(self.left.where.label, loose=self.left.where.loose or self.right.where.loose)
+    def _verdict(self) -> Verdict:
+        where = Where(self.left.label, loose=self.left.loose or self.right.loose)
         if isinstance(self.right, Literal):
-            return compare(where, self.op, values[0], self.right.value)
-        return compare(where, self.op, *values)
+            return partial(compare, where, self.op, other=self.right.value)
+        return partial(compare, where, self.op)
 
     def _emit(self, code: Code, *, negated: bool) -> str:
+        verdict, source = self._verdict(), self.left.emit(code)
         if not isinstance(self.right, Literal):
-            left, right = self.left.emit(code), self.right.emit(code)
-            return code.pair(self._judge, left, self.op, right, negated=negated)
-        if not isinstance(self.left, FieldRef):
-            return super()._emit(code, negated=negated)
-        return code.comparison(self._judge, self.left.name, self.op, self.right.value, negated=negated)
+            return code.pair(verdict, source, self.op, self.right.emit(code), negated=negated)
+        constant = self.right.value
+        if self.left == _TAGS and isinstance(constant, str) and self.op in {"eq", "ne", "contains"}:
+            return code.among_tags(verdict, TAGS, constant, negated=negated, inside=self.op != "ne")
+        return code.comparison(verdict, source, self.op, constant, negated=negated)
 
     def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
         yield from self.left.problems(schema)
@@ -230,17 +204,17 @@ class OneOf(Leaf):
         name = _filterable(self.left)
         return {name: {op: [_to_json(name, choice) for choice in self.choices]}}
 
-    def _judge(self, *values: object) -> bool | None:
-        return among(self.left.where, values[0], self.choices)
+    def _verdict(self) -> Verdict:
+        return partial(among, Where(self.left.label, loose=self.left.loose), choices=self.choices)
 
     def _emit(self, code: Code, *, negated: bool) -> str:
         if not self.choices:
             return str(negated)
         kinds = {kind_of(choice) for choice in self.choices}
-        if len(kinds) == 1 and isinstance(self.left, FieldRef) and kinds <= {"text", "number"}:
-            test = f"v {'not in' if negated else 'in'} {code.bind(frozenset(self.choices))}"
-            return code.guarded(self._judge, self.left.name, kinds.pop(), test, negated=negated)
-        return super()._emit(code, negated=negated)
+        if len(kinds) > 1 or not kinds <= {"text", "number"}:
+            return super()._emit(code, negated=negated)
+        test = f"v {'not in' if negated else 'in'} {code.bind(frozenset(self.choices))}"
+        return code.guarded(self._verdict(), self.left.emit(code), kinds.pop(), test, negated=negated)
 
     def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
         yield from self.left.problems(schema)
@@ -286,8 +260,8 @@ class IsNull(Leaf):
     def _negated_filter(self) -> dict[str, JSON]:
         return {_filterable(self.left): {"is_null": False}}
 
-    def _judge(self, *values: object) -> bool | None:
-        return values[0] is None
+    def _verdict(self) -> Verdict:
+        return _is_none
 
     def _emit(self, code: Code, *, negated: bool) -> str:
         return f"({self.left.emit(code)} is {'not ' if negated else ''}None)"
@@ -300,6 +274,10 @@ class IsNull(Leaf):
 
     def _negated_text(self) -> str:
         return f"{self.left} IS NOT NULL"
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 @attrs.frozen(repr=False, str=False)
@@ -318,13 +296,18 @@ class Matches(Leaf):
         """This node as the API's JSON filter."""
         return {self.left.name: {"matches": self.pattern.text}}
 
-    def _judge(self, *values: object) -> bool | None:
-        text = text_of(self.left.where, values[0], self.pattern.text)
-        return None if text is None else self.pattern.found_in(text)
+    def _verdict(self) -> Verdict:
+        where, pattern = self.left.where, self.pattern
+
+        def verdict(value: object) -> bool | None:
+            text = text_of(where, value, pattern.text)
+            return None if text is None else pattern.found_in(text)
+
+        return verdict
 
     def _emit(self, code: Code, *, negated: bool) -> str:
         test = f"{'not ' if negated else ''}{code.bind(self.pattern.found_in)}(v)"
-        return code.guarded(self._judge, self.left.name, "text", test, negated=negated)
+        return code.guarded(self._verdict(), self.left.emit(code), "text", test, negated=negated)
 
     def _mismatches(self, schema: Schema) -> Iterator[FieldError]:
         yield from constant_misfit(schema, self.left, "matches", self.pattern.text)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from functools import partial
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, cast
 
 import attrs
 
 from bulkeditor.errors import FieldError, InvalidInputError
+from bulkeditor.query._calculator import Calculator, Number
 from bulkeditor.query._code import Code
 from bulkeditor.query._compare import Where, number_of
 from bulkeditor.query._read import Read
 from bulkeditor.query._schema import Schema
 from bulkeditor.query._values import Value, invalid, kind_of, scalar, to_text
-
-Number: TypeAlias = Decimal | int
-Operation: TypeAlias = Callable[[Number, Number], Decimal]
 
 RESERVED: Final = frozenset({"and", "or", "not"})
 KEYWORDS: Final = RESERVED | {
@@ -38,9 +35,6 @@ KEYWORDS: Final = RESERVED | {
 """Words of the language; a field of such a name stands in backticks."""
 
 MAX_DEPTH: Final = 64
-DIGITS: Final = 34
-"""Significant digits of a computed number, as in IEEE's decimal128."""
-
 _LEVELS: Final[Mapping[str, int]] = MappingProxyType({"+": 1, "-": 1, "*": 2, "/": 2})
 _PLAIN_NAME: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
 
@@ -54,9 +48,14 @@ class Operand:
     """How many operations stand in one another."""
 
     @property
-    def where(self) -> Where:
-        """How messages call it, and whether any kind of value may stand in it."""
-        return Where(str(self), loose=False)
+    def label(self) -> str:
+        """What messages call it."""
+        return str(self)
+
+    @property
+    def loose(self) -> bool:
+        """Whether rows may hold any kind of value in it."""
+        return False
 
     def names(self) -> Iterator[str]:
         """Names of the fields that it reads."""
@@ -103,9 +102,19 @@ class FieldRef(Operand):
     name: str = attrs.field(converter=_field_name)
 
     @property
+    def label(self) -> str:
+        """Its name."""
+        return self.name
+
+    @property
+    def loose(self) -> bool:
+        """Entries of ``custom_fields`` may hold anything."""
+        return "." in self.name
+
+    @property
     def where(self) -> Where:
-        """Its name; entries of ``custom_fields`` may hold anything."""
-        return Where(self.name, loose="." in self.name)
+        """Both of these."""
+        return Where(self.name, loose=self.loose)
 
     def names(self) -> Iterator[str]:
         """Its own name."""
@@ -162,44 +171,6 @@ class Literal(Operand):
         return to_text(self.value)
 
 
-class Calculator:
-    """Arithmetic on decimals in a context of its own: nobody's ``decimal.setcontext`` changes what holds.
-
-    What has no value (a division by zero, a result beyond 10^999) is None: unknown.
-    """
-
-    def __init__(self) -> None:
-        # Signals that are not trapped would hand on NaN and infinities.
-        context = Context(
-            prec=DIGITS,
-            rounding=ROUND_HALF_EVEN,
-            Emin=-999,
-            Emax=999,
-            clamp=0,
-            traps=[DivisionByZero, InvalidOperation, Overflow],
-        )
-        self._operations: dict[str, Operation] = {
-            "+": context.add,
-            "-": context.subtract,
-            "*": context.multiply,
-            "/": context.divide,
-        }
-
-    def operation(self, op: str) -> Callable[[Number | None, Number | None], Decimal | None]:
-        """One operation as a function of two values."""
-        apply = self._operations[op]
-
-        def compute(left: Number | None, right: Number | None) -> Decimal | None:
-            if left is None or right is None:
-                return None
-            try:
-                return apply(left, right)
-            except ArithmeticError:
-                return None
-
-        return compute
-
-
 def _depth(node: Arithmetic) -> int:
     depth = 1 + max(node.left.depth, node.right.depth)
     if depth > MAX_DEPTH:
@@ -223,9 +194,9 @@ class Arithmetic(Operand):
     depth: int = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(_depth, takes_self=True))
 
     @property
-    def where(self) -> Where:
-        """Its text; loose where one of its parts is."""
-        return Where(str(self), loose=self.left.where.loose or self.right.where.loose)
+    def loose(self) -> bool:
+        """Whether one of its parts is."""
+        return self.left.loose or self.right.loose
 
     def names(self) -> Iterator[str]:
         """Names of the fields in it."""
@@ -247,13 +218,13 @@ class Arithmetic(Operand):
 
     def evaluate(self, read: Read) -> Decimal | None:
         """The result."""
-        left, right = (number_of(part.where, part.evaluate(read)) for part in (self.left, self.right))
+        left, right = (_number(part, read) for part in (self.left, self.right))
         return Calculator().operation(self.op)(left, right)
 
     def emit(self, code: Code) -> str:
         """A call of the operation."""
         left, right = (_emit_number(part, code) for part in (self.left, self.right))
-        return f"{code.bind(Calculator().operation(self.op))}({left}, {right})"
+        return code.calculation(left, self.op, right)
 
     def __str__(self) -> str:
         level = _LEVELS[self.op]
@@ -269,9 +240,15 @@ def _level(operand: Operand) -> int:
     return _LEVELS[operand.op] if isinstance(operand, Arithmetic) else max(_LEVELS.values()) + 1
 
 
+def _number(part: Operand, read: Read) -> Number | None:
+    # Only what rows hold may be no number.
+    value = part.evaluate(read)
+    return number_of(part.where, value) if isinstance(part, FieldRef) else cast("Number | None", value)
+
+
 def _emit_number(part: Operand, code: Code) -> str:
-    text = part.emit(code)
-    return f"{code.bind(partial(number_of, part.where))}({text})" if isinstance(part, FieldRef) else text
+    source = part.emit(code)
+    return code.number(part.where, source) if isinstance(part, FieldRef) else source
 
 
 def arithmetic(left: Operand, op: str, right: Operand) -> Operand:
@@ -303,7 +280,6 @@ def holds(kind: str | None) -> str:
 
 
 __all__ = [
-    "DIGITS",
     "KEYWORDS",
     "MAX_DEPTH",
     "RESERVED",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -42,18 +42,19 @@ class Schema:
                     f"{field}: a {self.name} cannot hold {kind!r}.", hint=f"Use one of {', '.join(KINDS)}."
                 )
 
-    def problem(self, field: str) -> FieldError | None:
+    def problem(self, field: str, *, otherwise: str = "") -> FieldError | None:
         """What is wrong with a field's name; None when it is known.
 
         Args:
             field: The name, dotted below an ``object`` field.
+            otherwise: Advice where no known name resembles it.
         """
         column, dot, entry = field.partition(".")
         kind = self.fields.get(column)
         if kind is None:
             guess = difflib.get_close_matches(column, self.fields, n=1)
-            advice = f"; did you mean {guess[0] + dot + entry!r}?" if guess else ""
-            message = f"a {self.name} has no field {column!r}{advice}"
+            advice = f"did you mean {guess[0] + dot + entry!r}?" if guess else otherwise
+            message = f"a {self.name} has no field {column!r}{'; ' if advice else ''}{advice}"
         elif dot and kind != "object":
             message = f"{column!r} has no entries to name after a dot"
         elif dot and not entry:
@@ -61,10 +62,6 @@ class Schema:
         else:
             return None
         return FieldError(field=field, message=message, code="unknown_field")
-
-    def problems(self, fields: Iterable[str]) -> tuple[FieldError, ...]:
-        """What is wrong with several names, in their order."""
-        return tuple(problem for field in fields if (problem := self.problem(field)) is not None)
 
 
 PRODUCT_SCHEMA: Final = Schema(

@@ -215,6 +215,8 @@ def shown(value: object) -> str:
         text = to_text(value) if small else str(value)
     elif isinstance(value, str | bool | int) or (isinstance(value, datetime) and value.tzinfo is not None):
         text = to_text(value)
+    elif isinstance(value, list):
+        text = "[" + ", ".join(map(shown, cast("list[object]", value))) + "]"
     else:
         text = repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

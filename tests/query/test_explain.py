@@ -23,7 +23,7 @@ def test_each_part_says_whether_it_holds_and_with_what_values():
         'fails    inventory_quantity < 10 AND status = "active" AND NOT tags.contains("discontinued")\n'
         "  unknown  inventory_quantity < 10   [inventory_quantity is null]\n"
         '  holds    status = "active"   [status is "active"]\n'
-        "  fails    NOT tags.contains(\"discontinued\")   [tags is ['sale', 'discontinued']]"
+        '  fails    NOT tags.contains("discontinued")   [tags is ["sale", "discontinued"]]'
     )
     assert not explanation.matched
     assert [part.truth for part in explanation.parts] == [None, True, False]

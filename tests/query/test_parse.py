@@ -111,6 +111,16 @@ def test_names_are_checked_where_a_condition_is_bound_and_not_before():
     assert not bound.matches({"competitor_price": 95, "our_price": 100})
 
 
+def test_a_word_that_is_no_field_may_be_a_text_without_quotes():
+    with pytest.raises(InvalidInputError) as caught:
+        parse_condition("status = active AND created_at > '2024-06-01'").check()
+    assert str(caught.value) == (
+        "The condition does not fit: active: a product has no field 'active'; a text stands in quotes; "
+        'created_at: it holds a time and cannot be compared with "2024-06-01"; '
+        'a time has a zone, as in "2024-06-01T00:00:00Z".'
+    )
+
+
 def test_a_list_is_joined_with_and():
     texts = ["inventory_quantity < 10", 'status = "active" OR status = "draft"', F.price > 1]
     condition = parse_conditions(texts)
