@@ -5,9 +5,11 @@ from __future__ import annotations
 from bulkeditor.testing import Scenario
 from tests.engine.scenarios import RepriceEverything
 from tests.plans.test_apply_crash import Applying
+from tests.plans.test_schedule_crash import Sales
 
 SCENARIOS: tuple[Scenario, ...] = (
     RepriceEverything(),
     Applying(),
     Applying(undo=True),
+    Sales(),
 )
