@@ -100,6 +100,21 @@ def crash_full(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def sales_full(session: nox.Session) -> None:
+    """A thousand random sale schedules on the sandbox, and races at every request and commit."""
+    session.install("-e", ".[test]")
+    env = {"BULKEDITOR_SALES": "1000", "BULKEDITOR_RACES": "600"}
+    session.run(
+        "pytest",
+        "tests/plans/test_sales.py",
+        "tests/plans/test_schedule_races.py",
+        "-rP",
+        *session.posargs,
+        env=env,
+    )
+
+
+@nox.session(python="3.11")
 def webhooks_full(session: nox.Session) -> None:
     """200,000 fuzzed deliveries, and 10,000 to two receivers that are killed 50 times."""
     session.install("-e", ".[test]")
