@@ -54,11 +54,19 @@ def plan_read(
         What is planned. A product with a field that nobody could read is skipped: it is not blank.
     """
     before = Draft.of(product, columns, places)
-    unread = sorted(name for name in columns.difference(product.loaded) if name in product.extra)
-    if not unread:
-        return plan_product(before, updates, guards)
-    reason = f"Its {' and '.join(unread)} came in a form that cannot be read"
-    return Planned(skipped=[_skipped(before, Skip("unreadable", reason))])
+    if problem := _unreadable(product, columns):
+        return Planned(skipped=[_skipped(before, Skip("unreadable", problem))])
+    return plan_product(before, updates, guards)
+
+
+def _unreadable(product: Product, columns: frozenset[str]) -> str | None:
+    absent = columns.difference(product.loaded)
+    if not absent:
+        return None
+    unread = sorted(name for name in absent if name in product.extra)
+    if unread:
+        return f"Its {' and '.join(unread)} came in a form that cannot be read"
+    return "It came without an id" if "id" in absent else None
 
 
 def plan_product(before: Draft, updates: Sequence[Rule], guards: Sequence[Guard]) -> Planned:

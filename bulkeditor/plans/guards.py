@@ -29,9 +29,11 @@ _NOTHING: Final = frozenset[str]()
 class _Guard:
     """What guards share: nothing to object to."""
 
-    on_violation: OnViolation = attrs.field(
-        default="stop", validator=attrs.validators.in_(["stop", "skip_row"])
-    )
+    on_violation: OnViolation = "stop"
+
+    def __attrs_post_init__(self) -> None:
+        if self.on_violation not in {"stop", "skip_row"}:
+            raise refused("on_violation", f"must be stop or skip_row, got {self.on_violation!r:.60}")
 
     @property
     def reads(self) -> frozenset[str]:
@@ -95,8 +97,8 @@ class _MaxChange(_Guard):
             abs(old), self.percent
         ):
             return None
-        share = f"{change / abs(old):.1%}" if old else "from nothing"
-        return Objection(f"{self.field} {old} → {new} changes it by {share}", self.field)
+        share = f"changes it by {change / abs(old):.1%}" if old else "is any percentage"
+        return Objection(f"{self.field} {old} → {new} {share}", self.field)
 
     def __str__(self) -> str:
         limits = [f"{self.percent:f} %"] if self.percent is not None else []
