@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, overload
 from urllib.parse import quote
 
 import attrs
@@ -15,6 +15,8 @@ from bulkeditor.models import (
     JSON,
     ChangedProduct,
     CreatedProduct,
+    InventoryLevel,
+    Job,
     JobReport,
     Model,
     Product,
@@ -23,64 +25,11 @@ from bulkeditor.models import (
 )
 from bulkeditor.models._base import RowSource
 
-ResultT = TypeVar("ResultT")
-ResultT_co = TypeVar("ResultT_co", covariant=True)
+if TYPE_CHECKING:
+    from bulkeditor.client import AsyncBulkEditor, BulkEditor
 
 # What stands in the payload beside fields that only a later version knows.
 _ENVELOPE: Final = frozenset({"event", "timestamp", "data"})
-
-
-class Gets(Protocol[ResultT_co]):
-    """Something that gives one object by its id: ``shop.products``, ``shop.bulk_jobs``."""
-
-    def get(self, ident: str, /) -> ResultT_co:
-        """The object, or an awaitable of it."""
-        ...
-
-
-class ProductShop(Protocol[ResultT_co]):
-    """A client, blocking or for asyncio, that reads products."""
-
-    @property
-    def products(self) -> Gets[ResultT_co]:
-        """``shop.products``."""
-        ...
-
-
-class JobShop(Protocol[ResultT_co]):
-    """A client, blocking or for asyncio, that reads bulk jobs."""
-
-    @property
-    def bulk_jobs(self) -> Gets[ResultT_co]:
-        """``shop.bulk_jobs``."""
-        ...
-
-
-class First(Protocol[ResultT_co]):
-    """A pager, blocking or for asyncio."""
-
-    def first(self) -> ResultT_co:
-        """The first item, or an awaitable of it."""
-        ...
-
-
-class Levels(Protocol[ResultT_co]):
-    """``shop.inventory``."""
-
-    def levels(
-        self, *, product_id: str | None, sku: str | None, location_id: str | None
-    ) -> First[ResultT_co]:
-        """Stock by product and location."""
-        ...
-
-
-class StockShop(Protocol[ResultT_co]):
-    """A client, blocking or for asyncio, that reads stock."""
-
-    @property
-    def inventory(self) -> Levels[ResultT_co]:
-        """``shop.inventory``."""
-        ...
 
 
 @attrs.frozen(kw_only=True, repr=False, slots=False)
@@ -139,7 +88,33 @@ class WebhookEvent:
 
 
 @attrs.frozen(kw_only=True, repr=False, slots=False)
-class ProductCreated(WebhookEvent):
+class _ProductEvent(WebhookEvent):
+    data: ProductReference = attrs.field(hash=False)
+
+    @property
+    def entity(self) -> str | None:
+        """The product."""
+        return _product(self.data)
+
+    @overload
+    def refetch(self, shop: BulkEditor) -> Product: ...
+    @overload
+    def refetch(self, shop: AsyncBulkEditor) -> Awaitable[Product]: ...
+    def refetch(self, shop: BulkEditor | AsyncBulkEditor) -> Product | Awaitable[Product]:
+        """The product as it is now.
+
+        Args:
+            shop: A client. Of one for asyncio the result is awaited.
+
+        Raises:
+            NotFoundError: It is gone.
+            NotLoadedError: The event does not name its ``product_id``.
+        """
+        return shop.products.get(self.data.product_id)
+
+
+@attrs.frozen(kw_only=True, repr=False, slots=False)
+class ProductCreated(_ProductEvent):
     """``product.created``.
 
     Args:
@@ -151,30 +126,13 @@ class ProductCreated(WebhookEvent):
     data: CreatedProduct = attrs.field(hash=False)
 
     @property
-    def entity(self) -> str | None:
-        """The product."""
-        return _product(self.data)
-
-    @property
     def version(self) -> datetime:
         """The product's ``updated_at``, or the event's time."""
         return _updated_at(getattr(self.data, "product", None), self.timestamp)
 
-    def refetch(self, shop: ProductShop[ResultT]) -> ResultT:
-        """The product as it is now.
-
-        Args:
-            shop: A client. Of one for asyncio the result is awaited.
-
-        Raises:
-            NotFoundError: It was deleted since.
-            NotLoadedError: The event does not name its ``product_id``.
-        """
-        return shop.products.get(self.data.product_id)
-
 
 @attrs.frozen(kw_only=True, repr=False, slots=False)
-class ProductUpdated(WebhookEvent):
+class ProductUpdated(_ProductEvent):
     """``product.updated``.
 
     Args:
@@ -185,30 +143,13 @@ class ProductUpdated(WebhookEvent):
     data: ChangedProduct = attrs.field(hash=False)
 
     @property
-    def entity(self) -> str | None:
-        """The product."""
-        return _product(self.data)
-
-    @property
     def version(self) -> datetime:
         """The ``updated_at`` among the changes, or the event's time."""
         return _updated_at(getattr(self.data, "changes", None), self.timestamp)
 
-    def refetch(self, shop: ProductShop[ResultT]) -> ResultT:
-        """The product as it is now.
-
-        Args:
-            shop: A client. Of one for asyncio the result is awaited.
-
-        Raises:
-            NotFoundError: It was deleted since.
-            NotLoadedError: The event does not name its ``product_id``.
-        """
-        return shop.products.get(self.data.product_id)
-
 
 @attrs.frozen(kw_only=True, repr=False, slots=False)
-class ProductDeleted(WebhookEvent):
+class ProductDeleted(_ProductEvent):
     """``product.deleted``.
 
     Args:
@@ -217,24 +158,6 @@ class ProductDeleted(WebhookEvent):
 
     name: ClassVar[Literal["product.deleted"]] = "product.deleted"
     rank: ClassVar[int] = 2
-    data: ProductReference = attrs.field(hash=False)
-
-    @property
-    def entity(self) -> str | None:
-        """The product."""
-        return _product(self.data)
-
-    def refetch(self, shop: ProductShop[ResultT]) -> ResultT:
-        """The product, should it be there all the same.
-
-        Args:
-            shop: A client. Of one for asyncio the result is awaited.
-
-        Raises:
-            NotFoundError: It is gone, as the event says.
-            NotLoadedError: The event does not name its ``product_id``.
-        """
-        return shop.products.get(self.data.product_id)
 
 
 @attrs.frozen(kw_only=True, repr=False, slots=False)
@@ -247,7 +170,11 @@ class _JobEvent(WebhookEvent):
         ident: str | None = getattr(self.data, "job_id", None)
         return None if ident is None else f"bulk_job/{_quoted(ident)}"
 
-    def refetch(self, shop: JobShop[ResultT]) -> ResultT:
+    @overload
+    def refetch(self, shop: BulkEditor) -> Job: ...
+    @overload
+    def refetch(self, shop: AsyncBulkEditor) -> Awaitable[Job]: ...
+    def refetch(self, shop: BulkEditor | AsyncBulkEditor) -> Job | Awaitable[Job]:
         """The job as it is now.
 
         Args:
@@ -317,8 +244,14 @@ class InventoryUpdated(WebhookEvent):
         """``updated_at`` where it is sent, or the event's time."""
         return _updated_at(self.data, self.timestamp)
 
-    def refetch(self, shop: StockShop[ResultT]) -> ResultT:
-        """The stock as it is now (an InventoryLevel), or None when there is none of this product here.
+    @overload
+    def refetch(self, shop: BulkEditor) -> InventoryLevel | None: ...
+    @overload
+    def refetch(self, shop: AsyncBulkEditor) -> Awaitable[InventoryLevel | None]: ...
+    def refetch(
+        self, shop: BulkEditor | AsyncBulkEditor
+    ) -> InventoryLevel | Awaitable[InventoryLevel | None] | None:
+        """The stock as it is now, or None when there is none of this product at the location.
 
         Args:
             shop: A client. Of one for asyncio the result is awaited.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bulkeditor._secret import Secret
 from bulkeditor.errors import InvalidInputError, WebhookVerificationError
-from bulkeditor.signature import sign, sign_standard, verify, verify_standard
+from bulkeditor.signature import SigningSecret, sign, sign_standard, verify, verify_standard
 
 BODY = b'{"event": "bulk_job.completed", "data": {"job_id": "job_123"}}'
 SECRET = "your_webhook_secret"
@@ -39,7 +39,11 @@ def test_rfc_4231_vectors(shared: Path):
         key, message = bytes.fromhex(case["key_hex"]), bytes.fromhex(case["msg_hex"])
         assert sign(message, key) == case["hmac_sha256_hex"]
         verify(message, case["hmac_sha256_hex"], [key])
+        verify(message, case["hmac_sha256_hex"].upper(), [SigningSecret(key)])
+        assert SigningSecret(key).digest(message).hex() == case["hmac_sha256_hex"]
     assert len(cases) == 6
+    # Shorter than a block of the hash, and longer: then the key itself is hashed first.
+    assert {len(bytes.fromhex(case["key_hex"])) > 64 for case in cases} == {True, False}
 
 
 @pytest.mark.shared
@@ -164,6 +168,38 @@ def test_a_body_that_is_not_the_raw_bytes_is_explained(body):
             call()
 
 
+@given(st.binary(min_size=1, max_size=200), st.binary(max_size=300), st.binary(max_size=300))
+def test_a_prepared_secret_gives_the_same_digests(key: bytes, one: bytes, other: bytes):
+    secret = SigningSecret(key)
+    # Again and again, in any order: nothing of one body is left for the next.
+    for body in (one, other, one):
+        assert secret.digest(body) == hmac.digest(key, body, "sha256")
+        assert secret.standard_digests(body) == [hmac.digest(key, body, "sha256")]
+
+
+def test_a_prepared_secret_shows_nothing_and_ends():
+    secret = SigningSecret("whsec_c2VjcmV0", id="current", not_after=NOW)
+    assert "c2VjcmV0" not in f"{secret} {secret!r}"
+    signature = sign(BODY, "whsec_c2VjcmV0")
+    assert verify(BODY, signature, [secret], now=NOW) == "current"
+    with pytest.raises(WebhookVerificationError, match="in force"):
+        verify(BODY, signature, [secret], now=NOW + timedelta(microseconds=1))
+    assert verify(BODY, signature, ["other", secret, "whsec_c2VjcmV0"], now=NOW) == "current"
+    assert verify(BODY, signature, ["other", "whsec_c2VjcmV0", secret], now=NOW) == "1"
+    # The end counts by this machine's clock when no other is given.
+    assert verify(
+        BODY, signature, SigningSecret("whsec_c2VjcmV0", not_after=datetime.now(UTC) + timedelta(hours=1))
+    )
+    with pytest.raises(InvalidInputError, match="not_after"):
+        SigningSecret("x", not_after=NOW.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("secrets", [None, [None], SigningSecret(""), [SigningSecret(b""), None, ""]])
+def test_what_a_missing_environment_variable_gives_verifies_nothing(secrets):
+    with pytest.raises(WebhookVerificationError, match="No webhook secret"):
+        verify(BODY, reference(BODY, b""), secrets)
+
+
 # ---- Standard Webhooks ----
 
 
@@ -179,11 +215,13 @@ def test_standard_webhooks_vectors(shared: Path):
             "secrets": [case["secret"]],
             "now": datetime.fromtimestamp(case["now"], UTC),
         }
-        if case["valid"]:
-            verify_standard(case["payload"].encode(), **arguments)
-        else:
-            with pytest.raises(WebhookVerificationError):
+        for secrets in ([case["secret"]], SigningSecret(case["secret"])):
+            arguments["secrets"] = secrets
+            if case["valid"]:
                 verify_standard(case["payload"].encode(), **arguments)
+            else:
+                with pytest.raises(WebhookVerificationError):
+                    verify_standard(case["payload"].encode(), **arguments)
     assert len(cases) == 14
 
 

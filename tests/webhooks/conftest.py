@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +61,23 @@ class Clock:
 
     def advance(self, seconds):
         self.now += timedelta(seconds=seconds)
+
+
+class Seen(list):
+    """What handlers saw; tests wait for it."""
+
+    def __init__(self):
+        super().__init__()
+        self._changed = threading.Condition()
+
+    def add(self, event):
+        with self._changed:
+            self.append(event)
+            self._changed.notify_all()
+
+    def wait(self, count):
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self) >= count, timeout=20), f"{len(self)} of {count}"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import bulkeditor as be
 from bulkeditor import webhooks
-from tests.webhooks.conftest import SECRET, Clock, encode, headers_for, stock
+from tests.webhooks.conftest import SECRET, Clock, Seen, encode, headers_for, stock
 
 LIMIT = 10_000
 
@@ -91,21 +91,6 @@ def working(tmp_path):
     made.on("*", name="seen")(made.seen.add)
     yield made
     made.close()
-
-
-class Seen(list):
-    def __init__(self):
-        super().__init__()
-        self._changed = threading.Condition()
-
-    def add(self, event):
-        with self._changed:
-            self.append(event)
-            self._changed.notify_all()
-
-    def wait(self, count):
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self) >= count, timeout=20), f"{len(self)} of {count}"
 
 
 SERVERS = {

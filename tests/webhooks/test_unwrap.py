@@ -1,5 +1,6 @@
 """Signed bytes to typed events."""
 
+import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -179,9 +180,27 @@ def test_what_an_event_is_about_is_read_again(sandbox_shop):
     assert webhooks.InventoryUpdated(data=level, **common).refetch(sandbox_shop).product_id == "product_id_1"
 
 
+def test_with_an_asynchronous_client_it_is_awaited(sandbox):
+    async def main():
+        async with sandbox.connect_async() as shop:
+            product = be.models.ProductReference(product_id="product_id_2")
+            event = webhooks.ProductDeleted(id="e1", timestamp=NOW, data=product)
+            assert (await event.refetch(shop)).id == "product_id_2"
+            level = be.models.StockChange(product_id="product_id_2", location_id="nowhere")
+            assert await webhooks.InventoryUpdated(id="e2", timestamp=NOW, data=level).refetch(shop) is None
+
+    asyncio.run(main())
+
+
 @pytest.fixture(scope="module")
-def sandbox_shop():
-    with be.Sandbox(products=5, seed=1) as sandbox, sandbox.connect() as shop:
+def sandbox():
+    with be.Sandbox(products=5, seed=1) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox_shop(sandbox):
+    with sandbox.connect() as shop:
         yield shop
 
 
