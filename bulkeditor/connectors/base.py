@@ -237,7 +237,7 @@ class Connector(Declared):
         """A request that reads."""
         return self.request("GET", url, headers=headers, operation=operation, write=False)
 
-    def post(  # noqa: D102 - see request()
+    def post(
         self,
         url: str,
         *,
@@ -246,9 +246,10 @@ class Connector(Declared):
         operation: str | None = None,
         write: bool = True,
     ) -> Request:
+        """A request with a body that writes, unless ``write=False`` says that it only asks."""
         return self.request("POST", url, json=json, headers=headers, operation=operation, write=write)
 
-    def put(  # noqa: D102 - see request()
+    def put(
         self,
         url: str,
         *,
@@ -256,9 +257,10 @@ class Connector(Declared):
         headers: Mapping[str, str] = _NO_HEADERS,
         operation: str | None = None,
     ) -> Request:
+        """A request that replaces."""
         return self.request("PUT", url, json=json, headers=headers, operation=operation)
 
-    def patch(  # noqa: D102 - see request()
+    def patch(
         self,
         url: str,
         *,
@@ -266,11 +268,13 @@ class Connector(Declared):
         headers: Mapping[str, str] = _NO_HEADERS,
         operation: str | None = None,
     ) -> Request:
+        """A request that changes."""
         return self.request("PATCH", url, json=json, headers=headers, operation=operation)
 
-    def delete(  # noqa: D102 - see request()
+    def delete(
         self, url: str, *, headers: Mapping[str, str] = _NO_HEADERS, operation: str | None = None
     ) -> Request:
+        """A request that deletes."""
         return self.request("DELETE", url, headers=headers, operation=operation)
 
     def request(

@@ -91,7 +91,10 @@ class Knife:
         knife = self
 
         class CutConnection(sqlite3.Connection):
+            """A connection that is cut around its transactions."""
+
             def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+                """Run a statement, or die before, within or after it."""
                 if sql == "BEGIN IMMEDIATE":
                     knife.pass_by("begin")
                 elif sql == "COMMIT":

@@ -165,6 +165,7 @@ class Loop(Mode):
         """The pages of a read."""
 
         async def work() -> list[Page]:
+            """Read as many as are wanted."""
             found: list[Page] = []
             async with aclosing(self.session.pages(**wish)) as pages:
                 async for page in pages:

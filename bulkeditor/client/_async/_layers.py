@@ -22,6 +22,7 @@ async def beneath_layers(core: AsyncCore) -> Callable[[Iterable[Product]], Itera
     entries = await asked_async(lambda: dict(core.store.ledger.entries(space)))
 
     def below(products: Iterable[Product]) -> Iterable[Product]:
+        """The products as they are beneath their layers."""
         return (beneath(product, entries.get(product.id)) for product in products)
 
     return below if entries else _as_they_are

@@ -23,6 +23,7 @@ def beneath_layers(core: Core) -> Callable[[Iterable[Product]], Iterable[Product
     entries = asked(lambda: dict(core.store.ledger.entries(space)))
 
     def below(products: Iterable[Product]) -> Iterable[Product]:
+        """The products as they are beneath their layers."""
         return (beneath(product, entries.get(product.id)) for product in products)
 
     return below if entries else _as_they_are
