@@ -93,7 +93,7 @@ class BatchSender:
             failure = error
         else:
             self.answered = True
-            self._take(rows, replies)
+            self._take(rows, replies, repeated=response.attempts > 1)
             return
         if not lost(failure):
             yield from self._refused(rows, failure)
@@ -130,8 +130,9 @@ class BatchSender:
 
     # Replies
 
-    def _take(self, rows: Sequence[Row], replies: dict[str, RowReply]) -> None:
+    def _take(self, rows: Sequence[Row], replies: dict[str, RowReply], *, repeated: bool) -> None:
         for row in rows:
+            row.repeated = repeated
             reply = replies.get(cast("str", row.id))
             if reply is None or reply.status is None:
                 self.silent.add(row)

@@ -33,6 +33,7 @@ class Row:
         outcome: What became of it.
         verify: Whether the product must be read afterwards whatever the reply says.
         held: The product as it was read last, after the row had been sent.
+        repeated: Whether the reply is to a repeat: the row may have been written by a request before it.
     """
 
     index: int
@@ -45,6 +46,7 @@ class Row:
     outcome: RowOutcome | None = None
     verify: bool = False
     held: Product | None = None
+    repeated: bool = False
 
     def differences(self, product: Product) -> list[FieldError]:
         """Where a product is not as the row wants it; empty when it is."""

@@ -7,12 +7,13 @@ never seen is looked up at the end, so that nothing is called gone that has only
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 import attrs
 
-from bulkeditor.api._lookup import find
+from bulkeditor.api._lookup import Found, find
 from bulkeditor.engine import Done, Put, Step
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, Product
@@ -20,13 +21,12 @@ from bulkeditor.plans._decide import Numbered, RowResult, Write
 from bulkeditor.plans._layers_steps import Layers, Picked
 from bulkeditor.plans._reading import ListPage, read_page
 from bulkeditor.plans._stored import Given, result_to_json
-from bulkeditor.plans._work import GATE, SURVEY, WRITES, LookParams, Pass, Work, results
+from bulkeditor.plans._work import GATE, READS, SURVEY, LookParams, Pass, Work, results
 
-_AT_ONCE: Final = 10
-"""Products that are looked up one by one before they are written: each look-up makes the first one older."""
+_AT_ONCE: Final = 100
+"""Products that one step looks up."""
 
-_AT_ONCE_SAFELY: Final = 100
-"""The same on a server that itself compares what it holds with what was seen."""
+_LEFT: Final = re.compile(r"/left\d+$", re.ASCII)
 
 _DONE: Final = frozenset({"updated", "unchanged"})
 
@@ -75,7 +75,7 @@ def beginning(given: Given) -> Sequence[Step]:
 
 def _main(given: Given) -> Step:
     """The first step of the pass that writes."""
-    return entrance("apply" if given.ends is None else "start", given.ids, given.products, WRITES)
+    return entrance("apply" if given.ends is None else "start", given.ids, given.products, READS)
 
 
 def entrance(of: Pass, ids: Sequence[str] | None, products: int, stage: int) -> Step:
@@ -103,6 +103,7 @@ class Check:
         products: The products that it may be about; None = any of the plan's.
         rows: The numbers of the rows that it is about, whose products were dealt with before; None = all rows
             of products that were not.
+        sent: The numbers of rows that a request may have written already.
     """
 
     def __init__(
@@ -112,10 +113,12 @@ class Check:
         products: Iterable[str] | None,
         *,
         rows: Sequence[int] | None = None,
+        sent: Sequence[int] = (),
     ) -> None:
         self._work = work
         self._of: Pass = of
         self._only = None if rows is None else frozenset(rows)
+        self._sent = frozenset(sent)
         self._layers = Layers(work, of, products)
         self._results: list[RowResult] = []
         self._picked: list[Picked] = []
@@ -164,10 +167,18 @@ class Check:
         if self._of == "survey":
             return []
         steps: list[Step] = []
+        left: list[Write] = []
         for name, chosen in self._apart(writes):
-            more, unsendable = self._work.writes(chosen, of=self._of, page=page, turn=turn, name=name)
-            steps += more
-            self._unsendable += unsendable
+            if steps and not self._work.server.expects:
+                left += chosen
+                continue
+            batches = self._work.writes(chosen, of=self._of, page=page, turn=turn, name=name)
+            steps += batches.steps
+            left += batches.left
+            self._unsendable += batches.unsendable
+        if left:
+            again = LookParams.again(left, turn, of=self._of, page=page)
+            steps.append(self._work.follow("look", "others", again))
         self._results += self._unsendable
         return [] if self.stopped else steps
 
@@ -188,8 +199,13 @@ class Check:
         self._mark(product.id)
         picked = self._layers.pick(rows, product)
         self._picked.append(picked)
-        self._results += picked.choice.results
+        self._results += map(self._ours, picked.choice.results)
         return picked.choice.write
+
+    def _ours(self, result: RowResult) -> RowResult:
+        # What is as wanted after it was sent is the doing of this run, and its undo takes it back.
+        ours = result.status == "unchanged" and result.number in self._sent
+        return attrs.evolve(result, status="updated") if ours else result
 
     def _mark(self, product: str) -> None:
         if self._only is None:
@@ -269,22 +285,46 @@ def probe(work: Work) -> Exchange[Done]:
 
 
 def _looks(work: Work, ids: Sequence[str], of: Pass, *, one_by_one: bool = False) -> Iterable[Step]:
-    size = _AT_ONCE_SAFELY if work.server.expects or of == "survey" else _AT_ONCE
-    for start in range(0, len(ids), size):
-        params = LookParams(ids=ids[start : start + size], of=of, one_by_one=one_by_one)
+    for start in range(0, len(ids), _AT_ONCE):
+        params = LookParams(ids=ids[start : start + _AT_ONCE], of=of, one_by_one=one_by_one)
         yield work.follow("look", f"look{start}", params)
 
 
 def look(work: Work) -> Exchange[Done]:
-    """Look at products by their ids; the writes that follow."""
+    """Look at products by their ids; the writes that follow, and then those that were not looked at yet."""
     params = work.params(LookParams)
-    check = Check(work, params.of, params.ids, rows=params.rows)
+    check = Check(work, params.of, params.ids, rows=params.rows, sent=params.sent)
     ids = [product for product in params.ids if check.open(product)]
+    seen, left = yield from _seen(work, params, ids)
+    check.gone((product for product in seen.rows if not seen.rows[product]), seen.uncertain)
+    there = [products[0] for products in seen.rows.values() if products]
+    steps = check.take(there, page=params.page, turn=params.turn)
+    if left:
+        # Keys of looks at one product after the other do not grow with their number.
+        key = f"{_LEFT.sub('', work.step.key)}/left{len(left)}"
+        following = work.follow("look", "", attrs.evolve(params, ids=left, page=None))
+        steps.append(attrs.evolve(following, key=key))
+    return check.done(steps)
+
+
+def _seen(work: Work, params: LookParams, ids: Sequence[str]) -> Exchange[tuple[Found, Sequence[str]]]:
+    """What was looked at, and which products are left for another step.
+
+    Where the server does not compare what it holds with what was seen, one request is all that may lie
+    between a look and a write: so all are seen on one page, or one is looked up.
+    """
     fields = ["id", *work.given.columns]
-    found = yield from find("id", ids, fields=fields, one_by_one=params.one_by_one)
-    check.gone((product for product in ids if not found.rows[product]), found.uncertain)
-    there = [products[0] for products in found.rows.values() if products]
-    return check.done(check.take(there, page=None, turn=params.turn))
+    if params.page is not None:
+        page = yield from read_page(fields, params.page)
+        there = {product.id: (product,) for product in page.products if product.id in ids}
+        return Found(rows=there), [product for product in ids if product not in there]
+    found = yield from find("id", ids[:1], fields=fields, one_by_one=params.one_by_one)
+    together = params.of == "survey" or work.on_error(params.of) == "all_or_nothing"
+    if len(ids) <= 1 or not (together or work.server.expects):
+        return found, ids[1:]
+    others = yield from find("id", ids[1:], fields=fields, one_by_one=params.one_by_one)
+    rows, uncertain = {**found.rows, **others.rows}, found.uncertain | others.uncertain
+    return attrs.evolve(found, rows=rows, uncertain=uncertain), ()
 
 
 def missing(work: Work) -> Exchange[Done]:

@@ -60,11 +60,13 @@ class Write:
         product: The product's id.
         seen: The whole columns that they change, as they were read before the write.
         rows: The rows.
+        sent: Whether a request may have written them already: what is as wanted then is our doing.
     """
 
     product: str
     seen: Mapping[str, JSON]
     rows: tuple[Numbered, ...]
+    sent: bool = False
 
     @cached_property
     def values(self) -> Mapping[str, JSON]:
@@ -117,11 +119,8 @@ class Write:
         """The same with some of its rows."""
         kept = tuple(rows)
         columns = {column_of(numbered.row.field) for numbered in kept}
-        return Write(
-            product=self.product,
-            seen={name: value for name, value in self.seen.items() if name in columns},
-            rows=kept,
-        )
+        seen = {name: value for name, value in self.seen.items() if name in columns}
+        return attrs.evolve(self, seen=seen, rows=kept)
 
 
 @attrs.frozen(kw_only=True)
@@ -216,6 +215,24 @@ def _predicted(rows: tuple[Numbered, ...]) -> tuple[RowResult, ...]:
     return tuple(found)
 
 
+def forced(
+    number: int, row: PlanRow, found: Value, *, status: OutcomeStatus = "updated", verified: bool = False
+) -> RowResult:
+    """The outcome of a row that was written over something which the plan did not see.
+
+    Args:
+        number: The row's place in the plan.
+        row: The row.
+        found: What was there.
+        status: What became of it.
+        verified: Whether it was read afterwards and is as wanted.
+    """
+    message = f"{row.field} was {show(found)}; the plan saw {show(row.before)}."
+    return RowResult(
+        number=number, status=status, code="forced", message=message, found=found, verified=verified
+    )
+
+
 def show(value: Value) -> str:
     """A value in a sentence."""
     if value is UNSET:
@@ -237,6 +254,7 @@ __all__ = [
     "RowResult",
     "Write",
     "decide",
+    "forced",
     "groups",
     "show",
 ]

@@ -12,7 +12,7 @@ from bulkeditor.api._outcomes import RowOutcome
 from bulkeditor.api._rows import Row
 from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.models import UNSET, Product, encode
-from bulkeditor.plans._decide import Numbered, OnError, RowResult, Write, groups, show
+from bulkeditor.plans._decide import Numbered, OnError, RowResult, Write, forced, groups, show
 from bulkeditor.plans._exact import CUSTOM, alike, column_of, column_value, identical, value_in
 from bulkeditor.plans._rows import OutcomeStatus, Value
 
@@ -104,13 +104,16 @@ def judge(sending: Sending, *, on_error: OnError, silent: bool, last: bool) -> V
     outcome, write = sending.outcome, sending.write
     assert outcome is not None
     if outcome.ok:
+        if sending.repeated:
+            # The first request got no answer; that it was so already is its doing.
+            outcome = attrs.evolve(outcome, status="updated")
         return Verdict(results=tuple(_done(write, item, outcome) for item in write.rows))
     if outcome.code == "overtaken":
         return _overtaken(sending, on_error, last=last)
     if outcome.code == "not_applied" and sending.held is not None:
         return _not_applied(sending, sending.held, silent=silent, last=last)
     if any(error.code == CHANGED for error in outcome.errors):
-        return _changed(write, last=last)
+        return _changed(write, sent=sending.repeated, last=last)
     if any(error.code == "not_found" and error.field == "id" for error in outcome.errors):
         outcome = attrs.evolve(outcome, code="unknown_id")
     elif outcome.status == "failed" and outcome.errors:
@@ -125,17 +128,10 @@ def _held(product: Product, item: Numbered) -> Value:
 
 def _done(write: Write, item: Numbered, outcome: RowOutcome) -> RowResult:
     status: OutcomeStatus = "updated" if outcome.status == "updated" else "unchanged"
-    if not write.forced(item.row):
-        return RowResult(number=item.number, status=status, verified=outcome.verified)
-    found = write.found(item.row)
-    return RowResult(
-        number=item.number,
-        status=status,
-        code="forced",
-        message=f"{item.row.field} was {show(found)}; the plan saw {show(item.row.before)}.",
-        found=found,
-        verified=outcome.verified,
-    )
+    if write.forced(item.row):
+        found = write.found(item.row)
+        return forced(item.number, item.row, found, status=status, verified=outcome.verified)
+    return RowResult(number=item.number, status=status, verified=outcome.verified)
 
 
 def _like(item: Numbered, outcome: RowOutcome) -> RowResult:
@@ -145,7 +141,8 @@ def _like(item: Numbered, outcome: RowOutcome) -> RowResult:
 def _rest(write: Write, results: list[RowResult], rows: list[Numbered], again: Again) -> Verdict:
     if not rows:
         return Verdict(results=tuple(results))
-    return Verdict(results=tuple(results), again=again, rest=write.only(rows))
+    sent = again == "look"
+    return Verdict(results=tuple(results), again=again, rest=attrs.evolve(write.only(rows), sent=sent))
 
 
 # The answer was lost, and somebody else has written since
@@ -234,9 +231,9 @@ def _failed(item: Numbered, found: Value) -> RowResult:
 # The server refused it
 
 
-def _changed(write: Write, *, last: bool) -> Verdict:
+def _changed(write: Write, *, sent: bool, last: bool) -> Verdict:
     if not last:
-        return Verdict(results=(), again="look", rest=write)
+        return Verdict(results=(), again="look", rest=attrs.evolve(write, sent=sent))
     message = "The product changed each time between the look at it and the write; it was left alone."
     return Verdict(
         results=tuple(

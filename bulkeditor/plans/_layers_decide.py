@@ -12,7 +12,17 @@ from typing import TypeAlias
 import attrs
 
 from bulkeditor.models import JSON, Product
-from bulkeditor.plans._decide import Numbered, OnError, OnStale, RowResult, Write, decide, groups, show
+from bulkeditor.plans._decide import (
+    Numbered,
+    OnError,
+    OnStale,
+    RowResult,
+    Write,
+    decide,
+    forced,
+    groups,
+    show,
+)
 from bulkeditor.plans._exact import alike, column_of, column_value, identical, value_in
 from bulkeditor.plans._layers import Layer, Stack
 from bulkeditor.plans._layers_state import Stacks, overlaid
@@ -232,23 +242,9 @@ def edited_below(number: int, row: PlanRow, base: Value) -> RowResult:
         base: What was below the layers before.
     """
     if not identical(row.field, row.before, base):
-        return forced(number, row, base)
+        return forced(number, row, base, verified=True)
     message = f"{row.field} shows it when the temporary changes above it are over."
     return RowResult(number=number, status="updated", code=BELOW, message=message, verified=True)
-
-
-def forced(number: int, row: PlanRow, base: Value) -> RowResult:
-    """The outcome of a change of something that the plan did not see.
-
-    Args:
-        number: The row's place in the plan.
-        row: The row.
-        base: What was there.
-    """
-    message = f"{row.field} was {show(base)}; the plan saw {show(row.before)}."
-    return RowResult(
-        number=number, status="updated", code="forced", message=message, found=base, verified=True
-    )
 
 
 def _covered(item: Numbered) -> RowResult:
@@ -273,6 +269,5 @@ __all__ = [
     "MakeLayer",
     "Table",
     "edited_below",
-    "forced",
     "unsettled",
 ]

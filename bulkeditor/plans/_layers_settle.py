@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 
-from bulkeditor.plans._decide import OnStale, RowResult, show
+from bulkeditor.plans._decide import OnStale, RowResult, forced, show
 from bulkeditor.plans._exact import identical
 from bulkeditor.plans._layers import Stack
-from bulkeditor.plans._layers_decide import COVERED, edited_below, forced
+from bulkeditor.plans._layers_decide import COVERED, edited_below
 from bulkeditor.plans._rows import PlanRow, Value
 from bulkeditor.plans._work import Pass
 
@@ -124,7 +124,7 @@ def _started(stack: Stack, row: PlanRow, result: RowResult, run: str) -> tuple[S
     if result.status not in {*_OK, "unknown"}:
         return after.reverted(run), result
     if result.status == "updated" and result.code is None and not _as_seen(row, stack.base):
-        return after, forced(result.number, row, stack.base)
+        return after, forced(result.number, row, stack.base, verified=True)
     return after, result
 
 

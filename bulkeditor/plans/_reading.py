@@ -16,7 +16,7 @@ from bulkeditor.http import Exchange
 from bulkeditor.models import Product
 
 FEW: Final = 3
-"""So many products are looked up by their ids without a look at the listing."""
+"""Plans of so many products look them up by their ids, without a look at the listing."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -74,7 +74,7 @@ def near(token: str | None) -> Reader:
 
     def read(ids: Sequence[str], fields: Collection[str]) -> Exchange[Found]:
         there: dict[str, tuple[Product, ...]] = {}
-        if len(ids) > FEW:
+        if len(ids) > 1:
             page = yield from read_page(fields, token)
             there = {product.id: (product,) for product in page.products}
         rest = [product for product in ids if product not in there]

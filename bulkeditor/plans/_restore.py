@@ -17,7 +17,7 @@ from bulkeditor.errors import OutcomeUnknownError
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, UNSET, Product, encode
 from bulkeditor.plans._clear import ClearParams, Take, concluded, layers_of
-from bulkeditor.plans._decide import Numbered, RowResult, show
+from bulkeditor.plans._decide import Numbered, RowResult, forced, show
 from bulkeditor.plans._exact import CUSTOM, column_value, identical, value_in
 from bulkeditor.plans._reading import near
 from bulkeditor.plans._send import deliver, sender_of
@@ -79,7 +79,8 @@ def restore(work: Work) -> Exchange[Done]:
         missing: JSON = {name: value for name, value in take.kept.items() if name not in now}
         if not missing:
             rows = [item for item in work.rows(take.product) if item.number in take.numbers]
-            found += [_taken(item, product) for item in rows]
+            force = params.of == "apply" and work.given.on_stale == "force"
+            found += [_taken(item, take, product, force=force) for item in rows]
         elif params.turn >= _TRIES:
             found += _given_up(take, missing)
         else:
@@ -122,9 +123,12 @@ def _lost(take: Take, message: str, code: str) -> list[RowResult]:
     return [RowResult(number=number, status="failed", code=code, message=message) for number in take.numbers]
 
 
-def _taken(item: Numbered, product: Product) -> RowResult:
+def _taken(item: Numbered, take: Take, product: Product, *, force: bool) -> RowResult:
     held = value_in({CUSTOM: column_value(product, CUSTOM)}, item.row.field)
     if held is UNSET:
+        seen = value_in({CUSTOM: dict(take.seen)}, item.row.field)
+        if force and not identical(item.row.field, item.row.before, seen):
+            return forced(item.number, item.row, seen, verified=True)
         return RowResult(number=item.number, status="updated", verified=True)
     message = f"It was taken away; somebody else has written {show(held)} since."
     return RowResult(number=item.number, status="updated", code="changed_since", message=message, found=held)

@@ -11,7 +11,7 @@ from bulkeditor.plans._decide import Numbered, RowResult
 from bulkeditor.plans._layers_steps import window_passed
 from bulkeditor.plans._reading import FEW
 from bulkeditor.plans._stored import Given
-from bulkeditor.plans._work import BEGUN, CANCELLED, END, END_KEY, PHASE, SURVEY, Work, results
+from bulkeditor.plans._work import BEGUN, CANCELLED, END, END_KEY, END_READS, PHASE, SURVEY, Work, results
 
 
 def first_steps(given: Given) -> Sequence[Step]:
@@ -43,7 +43,7 @@ def end(work: Work) -> Exchange[Done]:
     if not ids:
         return Done(result=results((), of="end"))
     few = ids if len(ids) <= FEW else None
-    return Done(result=results((), of="end"), then=(entrance("end", few, len(ids), END),))
+    return Done(result=results((), of="end"), then=(entrance("end", few, len(ids), END_READS),))
 
 
 def _rows(work: Work) -> Iterator[Numbered]:

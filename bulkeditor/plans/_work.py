@@ -50,8 +50,14 @@ PHASE: Final = "phase"
 
 BEGUN, ENDING, CANCELLED = "begun", "ending", "cancelled"
 
-SURVEY, GATE, WRITES, END = 0, 1, 2, 3
-"""Stages: a survey of all rows is over before the first write, and all is written before its end."""
+SURVEY, GATE, READS, END, END_READS = 0, 1, 3, 4, 5
+"""Stages: a survey of all rows is over before the first write, and all is written before its end.
+
+Where the server does not compare what it holds with what was seen, writes stand a stage below the reading
+steps, so that nothing is read between a look and the write that it led to.
+"""
+
+_WRITES: Final = frozenset({"write", "clear", "mend"})
 
 
 @attrs.frozen(kw_only=True)
@@ -79,28 +85,35 @@ class LookParams:
     Args:
         ids: The products.
         rows: The numbers of their rows that are still open; None = all of them, for the first time.
+        sent: The numbers of those rows that a request may have written already.
         turn: How often they were looked at before.
         of: The pass.
+        page: The page of the listing on which they may be.
         one_by_one: Whether that is known to be cheaper than a pass over the listing.
     """
 
     ids: Sequence[str]
     rows: Sequence[int] | None = None
+    sent: Sequence[int] = ()
     turn: int = 0
     of: Pass = "apply"
+    page: str | None = None
     one_by_one: bool = False
 
     @classmethod
-    def again(cls, writes: Sequence[Write], turn: int, *, of: Pass) -> LookParams:
+    def again(cls, writes: Sequence[Write], turn: int, *, of: Pass, page: str | None = None) -> LookParams:
         """Another look at what was to be written.
 
         Args:
             writes: The rows that have no outcome yet.
-            turn: How often their products were looked at by now.
+            turn: How often their products were looked at in vain.
             of: The pass.
+            page: The page of the listing on which they were.
         """
         rows = [item.number for write in writes for item in write.rows]
-        return cls(ids=[write.product for write in writes], rows=rows, turn=turn + 1, of=of)
+        sent = [item.number for write in writes if write.sent for item in write.rows]
+        ids = list(dict.fromkeys(write.product for write in writes))
+        return cls(ids=ids, rows=rows, sent=sent, turn=turn, of=of, page=page)
 
 
 @attrs.frozen(kw_only=True)
@@ -123,6 +136,21 @@ class WriteParams:
     page: str | None
     turn: int
     atomic: bool
+
+
+@attrs.frozen(kw_only=True)
+class Batches:
+    """Writes made into steps.
+
+    Args:
+        steps: The steps.
+        unsendable: Outcomes of rows that cannot be sent at all.
+        left: Writes that have to be looked at again first: after the first request the look at them is old.
+    """
+
+    steps: Sequence[Step]
+    unsendable: Sequence[RowResult]
+    left: Sequence[Write]
 
 
 class Work:
@@ -148,20 +176,20 @@ class Work:
         """The step's parameters."""
         return kind(**cast("dict[str, Any]", self.step.params))
 
-    def follow(self, kind: Kind, name: str, params: object, *, stage: int | None = None) -> Step:
+    def follow(self, kind: Kind, name: str, params: object) -> Step:
         """A step that follows this one.
 
         Args:
             kind: What it does.
             name: Tells it from others that follow.
             params: An attrs object.
-            stage: Its stage; this step's own when left out.
         """
+        reads = self.step.stage if self.step.stage in {SURVEY, READS, END_READS} else self.step.stage + 1
         return Step(
             key=f"{self.step.key}/{name}",
             kind=kind,
             params=attrs.asdict(cast("attrs.AttrsInstance", params)),
-            stage=self.step.stage if stage is None else stage,
+            stage=reads - 1 if kind in _WRITES and not self.server.expects else reads,
         )
 
     @property
@@ -214,8 +242,8 @@ class Work:
         page: str | None,
         turn: int,
         name: str,
-    ) -> tuple[list[Step], list[RowResult]]:
-        """The steps that write, and the rows that cannot be sent at all.
+    ) -> Batches:
+        """The steps that write.
 
         Args:
             chosen: What is to be written.
@@ -226,10 +254,12 @@ class Work:
         """
         expects, atomic = self.server.expects, self.on_error(of) == "all_or_nothing"
         sendings = [Sending.of(index, write, expects=expects) for index, write in enumerate(chosen)]
-        steps: list[Step] = []
         # All or nothing is one request; that it fits into one was made sure of before the run began.
         open_ = [sending for sending in sendings if sending.open]
-        for batch in [open_] if atomic and open_ else split(open_):
+        batches = [open_] if atomic and open_ else list(split(open_))
+        fresh, old = (batches, []) if expects else (batches[:1], batches[1:])
+        steps: list[Step] = []
+        for batch in fresh:
             params = WriteParams(
                 products=[_product(cast("Sending", sending).write) for sending in batch],
                 of=of,
@@ -239,7 +269,11 @@ class Work:
                 atomic=atomic,
             )
             steps.append(self.follow("write", f"{name}{len(steps)}", params))
-        return steps, [result for sending in sendings for result in unsendable(sending)]
+        return Batches(
+            steps=steps,
+            unsendable=[result for sending in sendings for result in unsendable(sending)],
+            left=[cast("Sending", sending).write for batch in old for sending in batch],
+        )
 
 
 def unsendable(sending: Sending) -> Iterator[RowResult]:
@@ -309,13 +343,15 @@ __all__ = [
     "ENDED",
     "ENDING",
     "END_KEY",
+    "END_READS",
     "GATE",
     "PHASE",
+    "READS",
     "ROUNDS",
     "SILENT_ROUNDS",
     "STARTED",
     "SURVEY",
-    "WRITES",
+    "Batches",
     "Kind",
     "LookParams",
     "Pass",

@@ -23,7 +23,7 @@ def write(work: Work) -> Exchange[Done]:
     sender = sender_of(work, page=params.page, atomic=params.atomic)
     yield from deliver(work, sender, sendings)
     if params.atomic and params.turn < ROUNDS and any(map(_changed, sendings)):
-        again = _again(work, params, [sending.write for sending in sendings])
+        again = _again(work, params, [sending.write for sending in sendings], params.turn + 1)
         return Done(result=results((), of=params.of), then=(again,))
     verdicts = [_verdict(work, params, sending, silent=sending in sender.silent) for sending in sendings]
     return _done(work, params, layers, sendings, verdicts)
@@ -48,8 +48,9 @@ def _changed(sending: Sending) -> bool:
     return any(error.code == CHANGED for error in sending.outcome.errors)
 
 
-def _again(work: Work, params: WriteParams, writes: Sequence[Write]) -> Step:
-    return work.follow("look", "look", LookParams.again(writes, params.turn, of=params.of))
+def _again(work: Work, params: WriteParams, writes: Sequence[Write], turn: int) -> Step:
+    look = LookParams.again(writes, turn, of=params.of, page=params.page if len(writes) > 1 else None)
+    return work.follow("look", f"look{turn}", look)
 
 
 def _done(
@@ -66,13 +67,14 @@ def _done(
             left[verdict.again].append(verdict.rest)
     then: list[Step] = []
     if left["look"]:
-        then.append(_again(work, params, left["look"]))
-    if left["send"]:
-        steps, unsendable = work.writes(
-            left["send"], of=params.of, page=params.page, turn=params.turn, name="rest"
-        )
-        then += steps
-        found += unsendable
+        then.append(_again(work, params, left["look"], params.turn + 1))
+    if left["send"] and not params.expects:
+        # The look at them is older than the request that was refused.
+        then.append(_again(work, params, left["send"], params.turn))
+    elif left["send"]:
+        batches = work.writes(left["send"], of=params.of, page=params.page, turn=params.turn, name="rest")
+        then += batches.steps
+        found += batches.unsendable
     if left["clear"]:
         then.append(work.follow("clear", "clear", ClearParams.following(left["clear"], params)))
     refused = params.atomic and all(result.status in {"failed", "skipped"} for result in found)

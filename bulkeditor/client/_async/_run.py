@@ -11,6 +11,7 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked_async
 from bulkeditor.engine import AsyncWorker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
+from bulkeditor.http import RetryPolicy
 from bulkeditor.plans._account import read_ended, read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
 from bulkeditor.plans._report import Balance, RunReport
@@ -280,15 +281,16 @@ class AsyncRuns:
         return AsyncRun(self._core, row, report)
 
     async def resume_all(self) -> builtins.list[AsyncRun]:
-        """Carry on every run of this shop that has not ended, one after another.
+        """Carry on every run of this shop that is not done, one after another: killed ones and failed ones.
 
-        A run that stops with an error does not keep the others from going on.
+        A run that stops with an error does not keep the others from going on; cancelled ones stay so.
 
         Returns:
             These runs; ``.status`` and ``.error`` say how each of them ended.
         """
-        rows = await asked_async(lambda: [*_rows(self._core, "running"), *_rows(self._core, "waiting")])
-        runs = [AsyncRun(self._core, row) for row in rows]
+        rows = await asked_async(lambda: _rows(self._core, None))
+        open_ = [row for row in rows if row.status not in {"done", "cancelled"}]
+        runs = [AsyncRun(self._core, row) for row in reversed(open_)]
         for run in runs:
             try:
                 await run.resume()
@@ -381,9 +383,10 @@ async def carry_on(
             core.session,
             watched,
             lanes=core.tuning.concurrency,
-            policy=StepPolicy(lease=LEASE, retry=core.policy),
+            # The session has repeated what can be repeated; whoever resumes the run decides when.
+            policy=StepPolicy(lease=LEASE, retry=RetryPolicy(max_retries=0)),
         )
-        # Repeats are waited for, but not the times that a plan was scheduled for.
+        # The times that a plan was scheduled for are not waited for.
         await worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
     row, report = await asked_async(lambda: _read(core, run))
     if row.status == "failed":

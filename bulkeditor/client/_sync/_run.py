@@ -12,6 +12,7 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked
 from bulkeditor.engine import Worker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
+from bulkeditor.http import RetryPolicy
 from bulkeditor.plans._account import read_ended, read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
 from bulkeditor.plans._report import Balance, RunReport
@@ -281,15 +282,16 @@ class Runs:
         return Run(self._core, row, report)
 
     def resume_all(self) -> builtins.list[Run]:
-        """Carry on every run of this shop that has not ended, one after another.
+        """Carry on every run of this shop that is not done, one after another: killed ones and failed ones.
 
-        A run that stops with an error does not keep the others from going on.
+        A run that stops with an error does not keep the others from going on; cancelled ones stay so.
 
         Returns:
             These runs; ``.status`` and ``.error`` say how each of them ended.
         """
-        rows = asked(lambda: [*_rows(self._core, "running"), *_rows(self._core, "waiting")])
-        runs = [Run(self._core, row) for row in rows]
+        rows = asked(lambda: _rows(self._core, None))
+        open_ = [row for row in rows if row.status not in {"done", "cancelled"}]
+        runs = [Run(self._core, row) for row in reversed(open_)]
         for run in runs:
             try:
                 run.resume()
@@ -382,9 +384,10 @@ def carry_on(
             core.session,
             watched,
             lanes=core.tuning.concurrency,
-            policy=StepPolicy(lease=LEASE, retry=core.policy),
+            # The session has repeated what can be repeated; whoever resumes the run decides when.
+            policy=StepPolicy(lease=LEASE, retry=RetryPolicy(max_retries=0)),
         )
-        # Repeats are waited for, but not the times that a plan was scheduled for.
+        # The times that a plan was scheduled for are not waited for.
         worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
     row, report = asked(lambda: _read(core, run))
     if row.status == "failed":
