@@ -53,8 +53,21 @@ def rows(making: Making, *, adds: bool) -> list[Any]:
     return [*made, (IDS[1], "custom_fields.gone", UNSET), title, (IDS[3], "vendor", "Acme")]
 
 
+@pytest.mark.parametrize("face", ["sync"], indirect=True)
 @pytest.mark.parametrize(("readings", "completions"), settings())
 def test_apply_and_undo(readings: Mapping[str, str], completions: bool, connect: Any, tmp_path: Path) -> None:
+    apply_and_undo(readings, completions, connect, tmp_path)
+
+
+@pytest.mark.parametrize("face", ["async"], indirect=True)
+@pytest.mark.parametrize(("readings", "completions"), settings()[:2] + settings()[-2:])
+def test_apply_and_undo_in_asyncio(
+    readings: Mapping[str, str], completions: bool, connect: Any, tmp_path: Path
+) -> None:
+    apply_and_undo(readings, completions, connect, tmp_path)
+
+
+def apply_and_undo(readings: Mapping[str, str], completions: bool, connect: Any, tmp_path: Path) -> None:
     with be.Sandbox(products=PRODUCTS, readings=readings, completions=completions) as sandbox:
         shop, making = connect(sandbox), Making(tmp_path, sandbox)
         adds, tells = (
