@@ -58,6 +58,8 @@ class StepPolicy:
             After a crash others wait this long before they take the step.
         deadline: Seconds that one attempt may take with all its requests.
         retry: How often, and after which waits, a step is tried again whose error may pass.
+        patience: Seconds for which a server may ask to be left alone; one that asks for more ends the run,
+            which can be resumed when its time has come. None = any time.
 
     Raises:
         InvalidInputError: A value is no duration.
@@ -66,6 +68,7 @@ class StepPolicy:
     lease: float = attrs.field(default=30.0, validator=_positive)
     deadline: float = attrs.field(default=600.0, validator=_positive)
     retry: RetryPolicy = attrs.field(factory=_retry)
+    patience: float | None = attrs.field(default=None, validator=attrs.validators.optional(_positive))
 
     def retry_at(self, error: Exception, failures: int, now: datetime, rnd: float) -> datetime | None:
         """When a step is tried again; None when that would not help.
@@ -81,6 +84,8 @@ class StepPolicy:
         wait = self.retry.bound(failures + 1) * rnd
         if isinstance(error, APIError) and error.retry_after is not None:
             wait = max(wait, error.retry_after)
+        if self.patience is not None and wait > self.patience:
+            return None
         return now + timedelta(seconds=wait)
 
 

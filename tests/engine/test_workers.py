@@ -308,6 +308,12 @@ class TestFailures:
         assert isinstance(end, WaitUntil)
         assert timedelta(seconds=295) < end.at - clock.now() <= timedelta(seconds=300)
 
+    def test_a_server_that_asks_for_more_time_than_there_is_patience_ends_the_run(self, make, ledger):
+        error = ServerError("down", status=503, retry_after=300)
+        run, end = self.fail_with(make, ledger, error, policy=StepPolicy(patience=60))
+        assert isinstance(end, Failed)
+        assert [attempts for _, attempts in ledger.unfinished(run)] == [1]
+
     def test_state_that_moved_is_decided_upon_anew(self, make, ledger):
         attempts = []
 

@@ -11,7 +11,6 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked_async
 from bulkeditor.engine import AsyncWorker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
-from bulkeditor.http import RetryPolicy
 from bulkeditor.plans._account import read_ended, read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
 from bulkeditor.plans._report import Balance, RunReport
@@ -383,10 +382,11 @@ async def carry_on(
             core.session,
             watched,
             lanes=core.tuning.concurrency,
-            # The session has repeated what can be repeated; whoever resumes the run decides when.
-            policy=StepPolicy(lease=LEASE, retry=RetryPolicy(max_retries=0)),
+            policy=StepPolicy(
+                lease=LEASE, retry=core.policy, patience=max(core.policy.max_delay / 1000, 0.001)
+            ),
         )
-        # The times that a plan was scheduled for are not waited for.
+        # Repeats are waited for, but not the times that a plan was scheduled for.
         await worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
     row, report = await asked_async(lambda: _read(core, run))
     if row.status == "failed":

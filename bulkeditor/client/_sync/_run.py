@@ -12,7 +12,6 @@ from bulkeditor.client._progress import of_run, showing
 from bulkeditor.client._store import asked
 from bulkeditor.engine import Worker, RunRow, RunStatus, StepPolicy
 from bulkeditor.errors import BulkEditorError, NotUndoableError, RunFailedError
-from bulkeditor.http import RetryPolicy
 from bulkeditor.plans._account import read_ended, read_report
 from bulkeditor.plans._apply import ApplyWorkflow, workflows
 from bulkeditor.plans._report import Balance, RunReport
@@ -384,10 +383,9 @@ def carry_on(
             core.session,
             watched,
             lanes=core.tuning.concurrency,
-            # The session has repeated what can be repeated; whoever resumes the run decides when.
-            policy=StepPolicy(lease=LEASE, retry=RetryPolicy(max_retries=0)),
+            policy=StepPolicy(lease=LEASE, retry=core.policy, patience=max(core.policy.max_delay / 1000, 0.001)),
         )
-        # The times that a plan was scheduled for are not waited for.
+        # Repeats are waited for, but not the times that a plan was scheduled for.
         worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
     row, report = asked(lambda: _read(core, run))
     if row.status == "failed":
