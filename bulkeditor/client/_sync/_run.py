@@ -383,7 +383,7 @@ def carry_on(
             core.session,
             watched,
             lanes=core.tuning.concurrency,
-            policy=StepPolicy(lease=LEASE, retry=core.policy, patience=max(core.policy.max_delay / 1000, 0.001)),
+            policy=StepPolicy(lease=LEASE, retry=core.policy, patience=_patience(core)),
         )
         # Repeats are waited for, but not the times that a plan was scheduled for.
         worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
@@ -392,6 +392,11 @@ def carry_on(
         raise _failure(watched, row, report)
     report.raise_if_stopped()
     return row, report
+
+
+def _patience(core: Core) -> float:
+    """Seconds that a server may ask for; with more the run stops, and can be resumed."""
+    return max(core.policy.max_delay / 1000, 0.001)
 
 
 def _failure(watched: list[Watched], row: RunRow, report: RunReport) -> BulkEditorError:
