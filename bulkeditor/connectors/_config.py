@@ -19,9 +19,10 @@ from bulkeditor.models import structure
 from bulkeditor.models._base import did_you_mean
 
 if TYPE_CHECKING:
+    from bulkeditor.connectors._configured import Configured
     from bulkeditor.connectors.base import Connector
 
-C = TypeVar("C", bound="Connector")
+C = TypeVar("C", bound="Configured")
 
 MASK = "***"
 
@@ -67,7 +68,7 @@ def load(cls: type[C], config: Mapping[str, object]) -> C:
     """
     named = config.get("integration", cls.name)
     settings = settings_of(cls)
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     errors: list[FieldError] = []
     if named != cls.name:
         errors.append(FieldError(field="integration", message=f"it is {named!r:.60}, not {cls.name!r}"))
@@ -95,6 +96,14 @@ def load(cls: type[C], config: Mapping[str, object]) -> C:
     raise InvalidInputError(f"{cls.name}: {text}", errors=errors, hint=f"It may hold {', '.join(settings)}.")
 
 
+def _hints(cls: type[Configured]) -> Mapping[str, Any]:
+    try:
+        return typing.get_type_hints(cls)
+    except NameError:
+        # A class within a function, whose annotations name what only that function knows: taken as it comes.
+        return {}
+
+
 def _typed(value: object, field: attrs.Attribute[Any], hints: Mapping[str, Any]) -> object:
     if field.metadata.get("secret"):
         if value is None or isinstance(value, str | Secret):
@@ -107,7 +116,7 @@ def _typed(value: object, field: attrs.Attribute[Any], hints: Mapping[str, Any])
         return given
     if isinstance(given, str) and tzinfo in wanted:
         return _zone(given)
-    return structure(given, hint)
+    return given if hint is object else structure(given, hint)
 
 
 def _zone(name: str) -> tzinfo:
@@ -146,7 +155,7 @@ def _under(key: str | None, error: BulkEditorError) -> list[FieldError]:
     return [FieldError(field=key, message=error.message)]
 
 
-def config_of(connector: Connector) -> dict[str, object]:
+def config_of(connector: Configured) -> dict[str, object]:
     """The settings of a connector as JSON, those left at their defaults left out; credentials masked.
 
     A credential that is a reference to the environment (``${NAME}``) is shown: it is none.
@@ -199,7 +208,7 @@ def from_environment(cls: type[C]) -> C:
     from bulkeditor.connectors._settings import env_name  # noqa: PLC0415 - as above
 
     found: dict[str, object] = {}
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     for key, field in settings_of(cls).items():
         text = os.environ.get(env_name(cls.name, field))
         if text:
