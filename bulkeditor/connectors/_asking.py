@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
-
-_START: Final = 512
 
 
 def guarded(
@@ -123,7 +121,7 @@ def _ask(
 
 def _inside(connector: Connector, response: Response) -> BulkEditorError | None:
     """The failure that an answer of success holds."""
-    if _is_page(response):
+    if response.web_page:
         return AuthenticationError(
             "a web page came instead of data; most likely it asks to log in",
             status=response.status,
@@ -146,11 +144,6 @@ def _inside(connector: Connector, response: Response) -> BulkEditorError | None:
         request_id=response.request_id,
         operation=response.request.operation,
     )
-
-
-def _is_page(response: Response) -> bool:
-    kind = response.headers.get("content-type", "")
-    return "html" in kind or response.content[:_START].lstrip()[:9].lower() in (b"<!doctype", b"<html>")
 
 
 def _within_hosts(connector: Connector, request: Request) -> Request:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 import attrs
+from attrs.converters import optional
 
 from bulkeditor.connectors._types import Action, Verdict
 from bulkeditor.errors import (
@@ -52,7 +53,8 @@ class Problem:
 
     code: str | None
     message: str | None = None
-    after: float | None = attrs.field(default=None, kw_only=True)
+    # Numbers with a fraction come as Decimals from an answer's JSON.
+    after: float | None = attrs.field(default=None, kw_only=True, converter=optional(float))
 
 
 def explain(body: object) -> Problem | None:

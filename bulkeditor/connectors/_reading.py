@@ -89,6 +89,8 @@ class Reader:
         self._pages: set[bytes] = set()
         self._places: set[bytes] = set()
         self._finished = False
+        # A connector's word that rows come in the order of the cursor, until one of them does not.
+        self._ordered = connector.cursor_order == "ascending" and not wish.keys
 
     def pages(self, policy: RetryPolicy) -> Generator[Request | Sleep | Page, Response, None]:
         """The read itself.
@@ -116,9 +118,15 @@ class Reader:
 
     @property
     def bookmark(self) -> Bookmark | None:
-        """Where the next incremental read begins; None before this one is finished, or without a cursor."""
-        if not self._finished or self._high is None:
+        """Where the next incremental read begins.
+
+        None without a cursor, and before this read is finished; but where rows come in the order of the
+        cursor, what was read so far counts also when the read was broken off.
+        """
+        if self._high is None:
             return self._before if self._finished else None
+        if not self._finished and not self._ordered:
+            return None
         edge = _back(self._high, self._connector.look_back)
         seen = {mark for mark, cursor in self._edge.items() if not _less(cursor, edge)}
         if self._before is not None and not _less(self._before.cursor, edge):
@@ -216,6 +224,8 @@ class Reader:
                 return None
             if self._high is None or _less(self._high, cursor):
                 self._high = cursor
+            elif _less(cursor, self._high):
+                self._ordered = False
             self._edge[mark] = cursor
         known = self._before is not None and mark in self._before.seen
         if known or hash(mark) in self._seen:

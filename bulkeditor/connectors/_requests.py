@@ -18,8 +18,9 @@ from bulkeditor.http import Request
 from bulkeditor.models import encode
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-# Parts of a path that name one record: what stands in brackets, and words that hold a digit.
-_ID: Final = re.compile(r"\([^)]*\)|(?<=/)[^/]*[\d%:$][^/]*(?=/|$)")
+# Parts of a path that name one record: what stands in brackets, and words that hold a digit or an escape.
+_BRACKETS: Final = re.compile(r"\([^)]*\)")
+_ID: Final = re.compile(r"(?<=/)[^/]*[\d%:$][^/]*(?=/|$)")
 _TIME: Final = DateTime()
 
 
@@ -142,7 +143,7 @@ class Requests(Configured):
         if json is not None:
             content = encode(json)
             headers = {"Content-Type": "application/json", **headers}
-        named = operation or f"{method} {_ID.sub('*', urlsplit(url).path)}"
+        named = operation or f"{method} {_pattern(urlsplit(url).path)}"
         return Request(
             method=method,
             path=url,
@@ -181,6 +182,11 @@ class Requests(Configured):
         """
         action = self.refusals.get(code or "", "dead_letter")
         return change.outcome(STATUS[action], message, code=code, retryable=action == "retry", raw=raw)
+
+
+def _pattern(path: str) -> str:
+    """A path without what names one record, so that its requests count together."""
+    return _ID.sub("*", _BRACKETS.sub("", path))
 
 
 def _param(value: object) -> str:

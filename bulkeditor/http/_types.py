@@ -110,6 +110,14 @@ class Response:
         """``X-Request-Id``, to quote to the server's operators."""
         return self.headers.get("x-request-id")
 
+    @property
+    def web_page(self) -> bool:
+        """Whether the body is HTML, by its type or its beginning: a page for people instead of data."""
+        start = self.content[:512].lstrip()[:14].lower()
+        return "html" in self.headers.get("content-type", "") or start.startswith(
+            (b"<!doctype html", b"<html")
+        )
+
     def json(self) -> Any:
         """The body as plain data; numbers with a fraction are Decimals, so every digit is kept.
 

@@ -117,3 +117,8 @@ def erp(fake: ReferenceERP) -> MyERP:
 @pytest.fixture
 def no_retry() -> RetryPolicy:
     return RetryPolicy(max_retries=0)
+
+
+@pytest.fixture
+def clock() -> InstantClock:
+    return InstantClock()

@@ -245,8 +245,7 @@ def with_cookies(request: Request, cookies: Secret) -> Request:
 
 def is_web_page(response: Response) -> bool:
     """Whether an answer of success is a web page, where data was asked for."""
-    success = 200 <= response.status < 300  # noqa: PLR2004 - the success class
-    return success and "html" in response.headers.get("content-type", "")
+    return 200 <= response.status < 300 and response.web_page  # noqa: PLR2004 - the success class
 
 
 def _not_logged_in(error: APIError) -> AuthenticationError:

@@ -1,6 +1,6 @@
 """A stand-in for a small ERP: the system that the guide's connector and the tests of the base talk to.
 
-Its HTTP, in short: ``POST /token`` hands out access tokens for client credentials; ``GET /items`` lists, with
+Its HTTP, in short: a key in ``X-Token``, or ``POST /token`` for client credentials; ``GET /items`` lists, with
 ``changed_after`` (inclusive), ``changed_before``, ``item`` (comma list), ``limit`` and an absolute ``next``
 link; ``PATCH /items`` takes ``{"items": [{"item_no", …}]}`` and answers a result for each; ``GET /deleted``
 lists item numbers that are gone.
@@ -39,6 +39,7 @@ class ReferenceERP(StandIn):
 
     client_id = "erp-client"
     client_secret = "erp-client-secret-71c4"  # noqa: S105 - of a stand-in
+    api_key = "erp-key-0c77"
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__(clock=clock)
@@ -78,13 +79,14 @@ class ReferenceERP(StandIn):
 
     def secrets(self) -> Iterable[str]:
         """The client's secret and all tokens."""
-        return (self.client_secret, *self._all_tokens)
+        return (self.client_secret, self.api_key, *self._all_tokens)
 
     def handle(self, entry: Entry) -> Answer:
         """Answer one request."""
         if entry.path == "/token":
             return self._token(entry)
-        if entry.headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
+        bearer = entry.headers.get("authorization", "").removeprefix("Bearer ")
+        if bearer not in self._tokens and entry.headers.get("x-token") != self.api_key:
             return Answer(status=401, body={"error": {"code": "token_expired", "message": "log in again"}})
         match entry.method, entry.path:
             case "GET", "/items":
