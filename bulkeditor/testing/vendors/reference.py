@@ -1,9 +1,9 @@
 """A stand-in for a small ERP: the system that the guide's connector and the tests of the base talk to.
 
-Its HTTP, in short: a key in ``X-Token``, or ``POST /token`` for client credentials; ``GET /items`` lists, with
-``changed_after`` (inclusive), ``changed_before``, ``item`` (comma list), ``limit`` and an absolute ``next``
-link; ``PATCH /items`` takes ``{"items": [{"item_no", …}]}`` and answers a result for each; ``GET /deleted``
-lists item numbers that are gone.
+Its HTTP, in short: a key in ``X-Token``, or ``POST /token`` for client credentials; ``GET /items`` lists,
+with ``changed_after`` (inclusive), ``changed_before``, ``item`` (comma list), ``limit`` and an absolute
+``next`` link; ``PATCH /items`` takes ``{"items": [{"item_no", …}]}`` and answers a result for each; ``GET
+/deleted`` lists item numbers that are gone.
 """
 
 from __future__ import annotations
