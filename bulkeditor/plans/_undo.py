@@ -34,9 +34,9 @@ def check_undoable(run: RunRow, now: datetime) -> None:
     """
     if Given.of(run.input).ends is not None:
         raise NotUndoableError(
-            f"The run {run.id} is a temporary change, which ends itself.",
+            f"The run {run.id} is a temporary change, which is taken back by its own end.",
             run=run.id,
-            hint="Call revert() to end it now, or cancel() before it begins.",
+            hint="While it is on, revert() ends it now; before it begins, cancel() does.",
         )
     until = undoable_until(run)
     if until is None:

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 import attrs
 
+from bulkeditor.api._filters import condition_of
 from bulkeditor.models import Money, money
 from bulkeditor.plans._amounts import exact, refused
 from bulkeditor.plans._draft import Draft
@@ -263,19 +264,23 @@ def no_zero_price(*, on_violation: OnViolation = "stop") -> Guard:
     return _Above(other=None, on_violation=on_violation)
 
 
-def require(condition: Condition, *, text: str | None = None, on_violation: OnViolation = "stop") -> Guard:
+def require(
+    condition: Condition | str, *, text: str | None = None, on_violation: OnViolation = "stop"
+) -> Guard:
     """Every product that the plan changes must satisfy a condition afterwards.
 
     Args:
-        condition: The condition; where a missing value leaves it unknown, it is not satisfied.
+        condition: The condition or its text; where a missing value leaves it unknown, it is not satisfied.
         text: What it is about, in words; None = the condition's own text.
         on_violation: ``stop`` or ``skip_row``: all rows of the product are left out.
 
     Raises:
-        InvalidInputError: It names a field that products do not have.
+        InvalidInputError: It is malformed, or names a field that products do not have.
     """
-    condition.check()
-    return _Require(condition=condition, text=text or str(condition), on_violation=on_violation)
+    wanted = condition_of(condition)
+    if wanted is None:
+        raise refused("condition", "is empty")
+    return _Require(condition=wanted, text=text or str(wanted), on_violation=on_violation)
 
 
 def _limit(limit: Money) -> Decimal | str:

@@ -208,7 +208,8 @@ def test_a_condition_is_taken(drive: Any, server: Server) -> None:
         ({"schedule": datetime(2030, 1, 1)}, "schedule must be a datetime with a time zone"),  # noqa: DTZ001
         ({"schedule": "2030-01-01"}, "schedule must be"),
         ({"schedule": NOW}, "schedule is in the past"),
-        ({"filter": "vendor"}, "filter must be"),
+        ({"filter": "vendor"}, "condition, character 7"),
+        ({"filter": 7}, "filter must be"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_sent(

@@ -203,6 +203,7 @@ def made(cls):
         "space": "layers",
         "key": "p-1",
         "run": "run-1",
+        "runs": ("run-1", "run-2"),
         "action": "retry",
     }
     values = {}
