@@ -128,7 +128,8 @@ class AsyncLanes:
                 event = await off_loop(partial(_send, lane, outcome))
                 if not isinstance(event, Attempt | Idle):
                     return event
-                await self._ring()
+                if outcome is not None:
+                    await self._ring()  # a step was settled
                 if isinstance(event, Idle):
                     await self._idle(event.seconds, heard)
                     outcome = None
@@ -168,6 +169,7 @@ class AsyncLanes:
         if not isinstance(clock, SystemClock) and not self._at_work:
             # It skips the lease of a worker that died, never that of another lane.
             await clock.asleep(seconds)
+            await self._ring()
             return
         async with self._changed:
             try:

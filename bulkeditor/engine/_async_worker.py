@@ -83,9 +83,11 @@ class AsyncWorker(Workshop[AsyncSession]):
 
     async def _nap(self, seconds: float) -> None:
         clock = self._session.config.clock
+        if seconds <= 0:
+            return
         if not isinstance(clock, SystemClock):
             await clock.asleep(seconds)
-        elif seconds > 0:
+        else:
             await clock.asleep(min(seconds, NAP))
 
 

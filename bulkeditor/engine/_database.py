@@ -12,7 +12,7 @@ from typing import Final
 
 from bulkeditor.engine import _forks
 from bulkeditor.engine._schema import APPLICATION_ID, MIGRATIONS
-from bulkeditor.errors import ConfigurationError, StoreError
+from bulkeditor.errors import ConfigurationError, InvalidInputError, StoreError
 
 MEMORY: Final = ":memory:"
 
@@ -26,6 +26,14 @@ _MEANINGS: Final = (
     ("SQLITE_NOTADB", "is no SQLite file", "Choose another path; it was left as it is."),
     ("SQLITE_CORRUPT", "is damaged", "Restore it from a backup; SQLite's .recover may save its rows."),
     ("SQLITE_IOERR", "cannot be read or written", "Check the disk; what was committed is safe."),
+)
+# What SQLite refuses of a value, rather than of the file.
+_WRONG_VALUES: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    UnicodeEncodeError,
 )
 
 
@@ -214,6 +222,11 @@ class Database:
     def _errors(self) -> Generator[None]:
         try:
             yield
+        except _WRONG_VALUES as error:
+            raise InvalidInputError(
+                f"A value cannot be kept in a store: {error}.",
+                hint="Keys, kinds and names are text; stages are whole numbers.",
+            ) from error
         except sqlite3.Error as error:
             raise self._meaning(error) from error
 

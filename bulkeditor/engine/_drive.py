@@ -188,7 +188,9 @@ class Lanes:
             while True:
                 since, heard = now(), self._bell.rung
                 event = lane.send(outcome)
-                self._bell.ring()
+                if outcome is not None:
+                    # A step was settled. Rung for less, idle lanes would keep waking each other.
+                    self._bell.ring()
                 if isinstance(event, Idle):
                     self._idle(event.seconds, heard)
                     outcome = None
@@ -220,6 +222,7 @@ class Lanes:
         else:
             # A clock that skips time: it skips the lease of a worker that died, never that of another lane.
             clock.sleep(seconds)
+            self._bell.ring()
         self._count(1)
 
     def _count(self, change: int) -> int:

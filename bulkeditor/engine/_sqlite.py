@@ -34,7 +34,8 @@ class SQLiteLedger:
     Every change is one transaction that is on the disk when the call returns.
 
     Args:
-        path: The file, made when it is missing; ``":memory:"`` keeps all in this process alone.
+        path: The file, made when it is missing, on a local disk (SQLite's log does not work over a
+            network); ``":memory:"`` keeps all in this process alone.
         clock: The time, aware; tests move it.
         busy: Seconds to wait at most while another process writes.
         connection: The class of the connections; tests put one here that breaks at chosen places.

@@ -139,7 +139,8 @@ class Context(Protocol):
 
 
 Handler: TypeAlias = Callable[[Context, Step], Exchange[Done]]
-"""Carries out a step: a flow, driven like every other exchange."""
+"""Carries out a step: a flow, driven like every other exchange. One that asks nobody for anything says
+``yield from ()``, which makes it a generator. What it raises, its run knows: see ``StepPolicy``."""
 
 
 class Workflow(Protocol):

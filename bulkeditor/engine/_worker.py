@@ -195,9 +195,11 @@ class Worker(Workshop[Session]):
 
     def _nap(self, seconds: float) -> None:
         clock = self._session.config.clock
+        if seconds <= 0:
+            return
         if not isinstance(clock, SystemClock):
             clock.sleep(seconds)
-        elif seconds > 0:
+        else:
             # Short naps: the ledger's clock decides, and it may be set.
             clock.sleep(min(seconds, NAP))
 

@@ -176,10 +176,12 @@ class CrashTest:
                 other.start()
                 other.join()
 
-            knife = Knife(number, sleep_too_long)
+            # Only at requests: held within a transaction, it would hold the file as well.
+            knife = Knife(number, sleep_too_long, only=self.cuts[number - 1].place)
             run = self._run(store, clock, knife)
             assert run is not None
-            assert knife.struck is not None
+            if knife.struck is None:
+                return  # several lanes: this time they came by fewer places
             self.kills["zombie"] += 1
             self._check(store, run, f"a zombie at {knife.struck}")
 

@@ -45,10 +45,18 @@ class Knife:
     Args:
         at: Number of the place; None never strikes.
         strike: What happens there; by default the process dies (see :class:`Killed`).
+        only: Strike at this kind of place: with several lanes, the first of it from that number on.
     """
 
-    def __init__(self, at: int | None = None, strike: Callable[[Cut], None] | None = None) -> None:
+    def __init__(
+        self,
+        at: int | None = None,
+        strike: Callable[[Cut], None] | None = None,
+        *,
+        only: Place | None = None,
+    ) -> None:
         self._at = at
+        self._only = only
         self._strike = strike
         self._lock = threading.Lock()
         self.passed: list[Cut] = []
@@ -78,13 +86,18 @@ class Knife:
             self.check()
             cut = Cut(len(self.passed) + 1, place, what)
             self.passed.append(cut)
-            strikes = cut.number == self._at
+            strikes = self._strikes(cut)
             if strikes:
                 self.struck = cut
                 self.dead = self._strike is None
         if strikes and self._strike is not None:
             self._strike(cut)
         self.check()
+
+    def _strikes(self, cut: Cut) -> bool:
+        if self._at is None or self.struck is not None:
+            return False
+        return cut.number >= self._at and self._only in {None, cut.place}
 
     def connection(self) -> type[sqlite3.Connection]:
         """A class of SQLite connections that are cut."""

@@ -88,6 +88,12 @@ class RepriceEverything(WorkflowScenario):
         yield "total", ledger.result(run, "count")
 
 
+class RepriceInLanes(RepriceEverything):
+    """The same, several steps at once."""
+
+    lanes = 3
+
+
 class Relative(Reprice):
     """Adds one to each price, also to those that an earlier attempt has raised already."""
 

@@ -322,6 +322,19 @@ class TestSteps:
         assert ledger.get(run).done == 0
         ledger.finish(claim, Done())
 
+    @pytest.mark.parametrize(
+        "wrong",
+        [step(None), step("b", kind=None), step("b", stage=2**70), step("b", stage="one"), step("\ud800")],
+        ids=["no key", "no kind", "huge stage", "no stage", "no text"],
+    )
+    def test_a_step_that_cannot_be_kept_is_the_callers_mistake(self, ledger, wrong):
+        run = begin(ledger, step("a"))
+        claim = ledger.claim(run, 30)
+        with pytest.raises(InvalidInputError, match="cannot be kept"):
+            ledger.finish(claim, Done(then=[wrong]))
+        assert ledger.get(run).steps == 1
+        ledger.finish(claim, Done())
+
     @pytest.mark.parametrize("lease", [0, -1])
     def test_a_lease_is_longer_than_nothing(self, ledger, lease):
         run = begin(ledger, step("a"))

@@ -471,6 +471,11 @@ class TestLeases:
             renewed = threading.Semaphore(0)
             lost = threading.Event()
             offset = timedelta(0)
+            claims = 0
+
+            def claim(self, run, lease):
+                type(self).claims += 1
+                return super().claim(run, lease)
 
             def renew(self, claim, lease):
                 try:
@@ -513,6 +518,30 @@ class TestLeases:
         worker.close()
         assert stolen == [None]
         assert spied.result(run, "a") == 1
+
+    def test_idle_lanes_let_the_others_work(self, twin, spied, serve):
+        gate = threading.Event()
+        server = serve(lambda seen: Reply(gate=gate))
+
+        def wait_a_while() -> None:
+            for _ in range(3):
+                spied.renewed.acquire(timeout=30)
+            gate.set()
+
+        def do(ctx, step):
+            yield get()
+            return Done()
+
+        flow = Flow(step(), do=do)
+        run = spied.start_run("k", flow)
+        watcher = threading.Thread(target=wait_a_while)
+        watcher.start()
+        worker = twin(spied, [flow], {"base_url": server.url}, policy=StepPolicy(lease=0.6), lanes=4)
+        assert worker.run(run) == Complete()
+        watcher.join()
+        worker.close()
+        # They look at the start, and once in a while whether other processes have left them something.
+        assert spied.claims < 25
 
     def test_who_lost_its_lease_lets_go_and_commits_nothing(self, twin, spied, serve, caplog):
         gate = threading.Event()
