@@ -105,7 +105,8 @@ class Restorer:
         before, after = Draft.of(product, columns), Draft.of(wanted, columns)
         names = [entry for name in readable for entry in _entries(name, before, after)]
         target = before.changed({name: after[name] for name in names})
-        return rows_between(before, target, dict.fromkeys(names, f"as in {self._backup.name}"))
+        reason = (f"as in {self._backup.name}",)
+        return rows_between(before, target, dict.fromkeys(names, reason))
 
 
 def _skipped(product: Product, code: str, reason: str) -> SkippedRow:

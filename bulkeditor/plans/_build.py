@@ -7,7 +7,7 @@ from typing import cast
 
 import attrs
 
-from bulkeditor.errors import FieldError, InvalidInputError
+from bulkeditor.errors import FieldError, InvalidInputError, NotLoadedError
 from bulkeditor.models import Product
 from bulkeditor.models.validation import validate_update
 from bulkeditor.plans._draft import Draft
@@ -54,13 +54,15 @@ def plan_read(
         What is planned. A product with a field that nobody could read is skipped: it is not blank.
     """
     before = Draft.of(product, columns, places)
-    if problem := _unreadable(product, columns):
+    # What is there was read; only what is blank may be something that nobody could read.
+    blank = [name for name in columns if not before[name]]
+    if blank and (problem := _unreadable(product, blank)):
         return Planned(skipped=[_skipped(before, Skip("unreadable", problem))])
     return plan_product(before, updates, guards)
 
 
-def _unreadable(product: Product, columns: frozenset[str]) -> str | None:
-    absent = columns.difference(product.loaded)
+def _unreadable(product: Product, blank: Sequence[str]) -> str | None:
+    absent = [name for name in blank if not hasattr(product, name)]
     if not absent:
         return None
     unread = sorted(name for name in absent if name in product.extra)
@@ -81,7 +83,7 @@ def plan_product(before: Draft, updates: Sequence[Rule], guards: Sequence[Guard]
         InvalidInputError: A rule is wrong whatever the product: it changes a field that cannot be changed.
     """
     planned = Planned()
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[Rule]] = {}
     after = before
     for rule in updates:
         outcome = _applied(rule, after)
@@ -90,22 +92,20 @@ def plan_product(before: Draft, updates: Sequence[Rule], guards: Sequence[Guard]
             continue
         after = after.changed(outcome)
         for name in outcome:
-            reasons.setdefault(name, []).append(str(rule).removeprefix(f"{name}: "))
-    planned.rows = list(
-        rows_between(before, after, {name: "; ".join(said) for name, said in reasons.items()})
-    )
+            reasons.setdefault(name, []).append(rule)
+    planned.rows = list(rows_between(before, after, reasons))
     if planned.rows:
         _guard(planned, after, guards)
     return planned
 
 
-def rows_between(before: Draft, after: Draft, reasons: Mapping[str, str]) -> Iterator[PlanRow]:
+def rows_between(before: Draft, after: Draft, reasons: Mapping[str, Sequence[object]]) -> Iterator[PlanRow]:
     """The rows that turn one state of a product into another.
 
     Args:
         before: The product.
         after: What it shall be.
-        reasons: By field, why; only these fields are looked at.
+        reasons: By field, which rules made it so; only these fields are looked at.
     """
     changed = [name for name in reasons if not identical(name, before[name], after[name])]
     problems = expected_problems(after, changed)
@@ -117,7 +117,7 @@ def rows_between(before: Draft, after: Draft, reasons: Mapping[str, str]) -> Ite
             field=name,
             before=before[name],
             after=after[name],
-            reason=reasons[name],
+            reason="; ".join(str(rule).removeprefix(f"{name}: ") for rule in reasons[name]),
             problem=problems.get(name),
         )
 
@@ -147,13 +147,26 @@ def _applied(rule: Rule, row: Draft) -> dict[str, Value] | Skip:
         # decimal's own errors carry a list of classes in place of a text.
         text = type(error).__name__ if not isinstance(error, ZeroDivisionError) else "division by zero"
         return Skip("arithmetic", f"{rule}: {text}")
+    except NotLoadedError as error:
+        raise _undeclared(rule, error.field) from error
     if isinstance(outcome, Skip):
         return outcome
-    check_fields(outcome, str(rule))
+    check_fields(outcome, rule)
+    for name in outcome:
+        if name not in row:
+            raise _undeclared(rule, name)
     try:
         return normal_changes(row, outcome)
     except InvalidInputError as error:
         return Skip("invalid_value", f"{rule}: {error.message}")
+
+
+def _undeclared(rule: Rule, field: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{rule}: the rule reads or changes {field!r} and does not say so.",
+        errors=[FieldError(field=field, message="is not among what the rule reads", code="not_declared")],
+        hint=f"Name it: be.plans.rule(reads=[…, {column_of(field)!r}]).",
+    )
 
 
 def _skipped(before: Draft, skip: Skip) -> SkippedRow:
@@ -171,10 +184,13 @@ def _guard(planned: Planned, after: Draft, guards: Sequence[Guard]) -> None:
         objection = guard.check(after)
         if objection is None:
             continue
+        # Prices stand or fall together, so those beside the one that is wrong are meant as well.
+        group = None if objection.field is None else group_of(objection.field)
+        others = [row for row in planned.rows if group is not None and group_of(row.field) != group]
+        if len(others) == len(planned.rows):
+            continue  # it was so before, and the plan has nothing to do with it
         if guard.on_violation == "skip_row":
-            # Prices stand or fall together, so those beside the one that is wrong go as well.
-            group = None if objection.field is None else group_of(objection.field)
-            planned.rows = [row for row in planned.rows if group is not None and group_of(row.field) != group]
+            planned.rows = others
             skip = Skip("guard", f"{guard}: {objection.message}", objection.field)
             planned.skipped.append(_skipped(after, skip))
         else:

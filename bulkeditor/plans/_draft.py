@@ -9,7 +9,7 @@ from typing import Final, cast
 from bulkeditor.errors import NotLoadedError
 from bulkeditor.models import JSON, UNSET, Product
 from bulkeditor.plans._amounts import decimals_of, rounded
-from bulkeditor.plans._exact import column_value
+from bulkeditor.plans._exact import column_of, column_value
 from bulkeditor.plans._rows import Value
 
 _MIN_PLACES: Final = 2
@@ -49,12 +49,17 @@ class Draft(Mapping[str, Value]):
         return cls({name: column_value(product, name) for name in columns}, places=places)
 
     def __getitem__(self, name: str) -> Value:
-        column, dot, entry = name.partition(".")
         try:
-            value = self._values[column]
+            return self._values[name]
         except KeyError:
-            raise NotLoadedError(column, model="row") from None
-        return cast("Mapping[str, Value]", value).get(entry, UNSET) if dot else value
+            column, dot, entry = name.partition(".")
+            if not dot or column not in self._values:
+                raise NotLoadedError(column, model="row") from None
+        return cast("Mapping[str, Value]", self._values[column]).get(entry, UNSET)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a field was loaded; an entry is there with its column, absent or not."""
+        return isinstance(name, str) and column_of(name) in self._values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

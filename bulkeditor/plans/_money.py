@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final, Literal
 
 import attrs
@@ -15,6 +17,17 @@ from bulkeditor.plans._rule import Changes, Skip
 Kind = Literal["set", "clear", "percentage", "fixed", "markup", "margin", "keep"]
 
 _ALL: Final = Decimal(100)
+_WORDS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        "set": "= {:f}",
+        "clear": "cleared",
+        "percentage": "{:+f} %",
+        "fixed": "{:+f}",
+        "markup": "{:f} % markup on cost",
+        "margin": "{:f} % margin on cost",
+        "keep": "",
+    }
+)
 
 
 @attrs.frozen
@@ -87,16 +100,7 @@ class MoneyRule:
         return row.rounded(share.scaleb(-2, context), old)
 
     def __str__(self) -> str:
-        words = {
-            "set": f"= {self.value}",
-            "clear": "cleared",
-            "percentage": f"{self.value:+f} %",
-            "fixed": f"{self.value:+f}",
-            "markup": f"{self.value:f} % markup on cost",
-            "margin": f"{self.value:f} % margin on cost",
-            "keep": "",
-        }
-        parts = [words[self.kind], "" if self.ends is None else str(self.ends)]
+        parts = [_WORDS[self.kind].format(self.value), "" if self.ends is None else str(self.ends)]
         return f"{self.field}: {', '.join(filter(None, parts))}"
 
 

@@ -21,8 +21,10 @@ WRITABLE: Final = (
 )  # fmt: skip
 """Fields that can be changed."""
 
+_COLUMNS: Final = frozenset(WRITABLE)
 
-def check_fields(names: Iterable[str], who: str) -> None:
+
+def check_fields(names: Iterable[str], who: object) -> None:
     """Refuse fields that cannot be changed.
 
     Args:
@@ -33,12 +35,11 @@ def check_fields(names: Iterable[str], who: str) -> None:
         InvalidInputError: There is no such field, or the server alone sets it.
     """
     for name in names:
-        column = column_of(name)
-        if column not in WRITABLE or (entry_of(name) is not None and column != CUSTOM):
+        if name not in _COLUMNS and (column_of(name) != CUSTOM or entry_of(name) is None):
             _refuse(name, who)
 
 
-def _refuse(name: str, who: str) -> NoReturn:
+def _refuse(name: str, who: object) -> NoReturn:
     column = column_of(name)
     if column in WRITABLE:
         problem = f"{name!r:.80} cannot be changed by itself"
@@ -103,8 +104,18 @@ def normal_value(name: str, value: Value) -> Value:
             return cast("int", to_quantity(given))
     if name == "tags" and isinstance(given, tuple | set | frozenset):
         given = list(cast("tuple[str, ...]", given))
+    if _is_plain(given):
+        return cast("JSON", given)
     encode(given)
     return _without_floats(plain_json(given, name))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is a text, or a list of them, in which nothing can be wrong: what is frequent."""
+    if type(value) is str:
+        return value.isascii()
+    items = cast("list[object]", value) if type(value) is list else [None]
+    return all(type(item) is str and item.isascii() for item in items)
 
 
 def _without_floats(value: JSON) -> JSON:

@@ -143,6 +143,15 @@ def test_a_guard_that_skips_counts_before_the_limits_of_the_whole(shop: Any) -> 
     assert plan.counts.skipped == len(plan.skipped) > 10
 
 
+def test_what_was_wrong_before_is_none_of_the_plans_doing(shop: Any, sandbox: be.Sandbox) -> None:
+    shop.products.update([{"id": "product_id_1", "price": "1.00"}])
+    guard = guards.floor("cost")
+    assert shop.plan(filter={"id": "product_id_1"}, updates=be.tags.add("x"), guards=guard).violations == ()
+    # A new cost is a matter of prices; and what is required is required of every product that changes.
+    for update, other in ((be.cost.percentage(1), guard), (be.tags.add("x"), guards.require(F.price > 5))):
+        assert shop.plan(filter={"id": "product_id_1"}, updates=update, guards=other).violations
+
+
 class OnlyOnPaper:
     """A guard of one's own needs no base class."""
 

@@ -311,9 +311,13 @@ def test_values_that_the_server_refuses_are_planned_with_a_problem(value: Any, a
     assert bool(plan.problems) == (code is not None)
 
 
-def test_a_rule_that_reads_what_it_did_not_declare_is_told_so() -> None:
-    with pytest.raises(be.NotLoadedError, match="cost"):
-        plan_with(lambda row: {"price": row["cost"]}, "price")
+@pytest.mark.parametrize(
+    "compute",
+    [lambda row: {"price": row["cost"]}, lambda row: {"cost": 1}, lambda row: {"custom_fields.x": 1}],
+)
+def test_a_rule_that_touches_what_it_did_not_declare_is_told_so(compute: Any) -> None:
+    with pytest.raises(be.InvalidInputError, match=r"mine: the rule reads or changes .*Name it.*reads"):
+        plan_with(compute, "price")
 
 
 def test_a_rule_that_changes_what_cannot_be_changed_is_told_so() -> None:
