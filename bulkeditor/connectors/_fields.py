@@ -78,7 +78,7 @@ class Field:
 
 @attrs.frozen
 class _Function(Converter):
-    function: Callable[[object], object]
+    function: Callable[..., object]
 
     def read(self, value: object) -> object:
         return self.function(value)
@@ -86,7 +86,7 @@ class _Function(Converter):
 
 def field(
     source: Source,
-    type: type[Converter] | Converter | Callable[[object], object] | None = None,  # noqa: A002 - reads best
+    type: type[Converter] | Converter | Callable[..., object] | None = None,  # noqa: A002 - reads best
 ) -> Field:
     """Declare where a field stands and what it is.
 
@@ -98,14 +98,14 @@ def field(
     return Field(source, _converter(type))
 
 
-def _converter(given: type[Converter] | Converter | Callable[[object], object] | None) -> Converter:
+def _converter(given: type[Converter] | Converter | Callable[..., object] | None) -> Converter:
     if given is None:
         return _RAW
     if isinstance(given, Converter):
         return given
     if isinstance(given, type) and issubclass(given, Converter):
         return given()
-    return _Function(cast("Callable[[object], object]", given))
+    return _Function(given)
 
 
 def known_converter(name: str) -> Converter | None:

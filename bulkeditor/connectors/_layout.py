@@ -100,8 +100,8 @@ class Layout:
 def _read(name: str, field: Field, row: Row, problems: list[FieldError]) -> object:
     try:
         return field.read(row)
-    except (ValueError, TypeError, LookupError) as error:
-        # The last two from functions that a connector gave for a field: a broken row must not stop the
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        # All but the first from functions that a connector gave for a field: a broken row must not stop the
         # others.
         problems.append(FieldError(field=name, message=str(error), code="unreadable"))
         return MISSING

@@ -145,9 +145,14 @@ class SQLTable(Connector):
         schema, _, name = self.table.rpartition(".")
         with self._connection() as connection:
             try:
-                return sql.Table(name, sql.MetaData(), schema=schema or None, autoload_with=connection)
+                table = sql.Table(name, sql.MetaData(), schema=schema or None, autoload_with=connection)
             except sql.exc.NoSuchTableError as error:
                 raise ConfigurationError(f"There is no table {self.table!r}.") from error
+            for column in table.columns if connection.dialect.name == "sqlite" else ():
+                if isinstance(column.type, sql.Numeric):
+                    # SQLite keeps floats: their shortest text is exact, the ten digits of SQLAlchemy are not.
+                    column.type = sql.Numeric(asdecimal=False)
+        return table
 
     @contextmanager
     def _connection(self) -> Generator[Any]:

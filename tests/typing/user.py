@@ -7,6 +7,17 @@ from typing import assert_type
 
 import bulkeditor as be
 from bulkeditor import F
+from bulkeditor.connectors import (
+    Change,
+    Connector,
+    CSVFile,
+    Outcome,
+    Query,
+    Reading,
+    Records,
+    from_config,
+    secret,
+)
 
 
 def connect() -> None:
@@ -86,6 +97,47 @@ async def asynchronous() -> None:
         assert_type(
             await shop.products.update([{"id": "product_id_1", "price": "1.00"}]), be.AsyncUpdateReport
         )
+
+
+class MyERP(Connector):
+    name = "my-erp"
+    key, cursor = "sku", "changed_at"
+    auth = be.auth.APIKey(header="X-Token", env="MY_ERP_TOKEN")
+    reads = {
+        "sku": "item_no",
+        "price": be.field("unit_price", be.Money),
+        "title": be.field("name", str.strip),
+    }
+
+    company: str
+    token: str | None = secret(default=None)
+
+    def read(self, query: Query) -> Reading:
+        url = query.resume.get("url") or self.url("/items", changed_after=query.since)
+        while isinstance(url, str):
+            response = yield self.get(url)
+            page = response.json()
+            url = page.get("next")
+            yield Records(page["rows"], resume={"url": url})
+
+
+def connectors() -> None:
+    erp = MyERP(base_url="http://127.0.0.1:9000", company="SBO", token="t")
+    assert_type(erp.company, str)
+    with erp.open(timeout=10) as session:
+        for record in session.read(fields=["sku"], since=datetime(2030, 6, 1, tzinfo=UTC)):
+            assert_type(record.key, str)
+        outcomes = session.write([Change(key="TS-1", values={"price": Decimal("9.99")})])
+        assert_type(outcomes, list[Outcome])
+    assert_type(from_config({"integration": "csv", "path": "erp.csv"}), Connector)
+    assert_type(MyERP.from_config({"company": "SBO"}), MyERP)
+    CSVFile("erp.csv", key="sku", decimal=",")
+
+
+async def connectors_async() -> None:
+    async with CSVFile("erp.csv").open_async() as session:
+        async for record in session.read():
+            assert_type(record["price"], object)
 
 
 def refused() -> None:
