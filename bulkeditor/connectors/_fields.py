@@ -105,7 +105,7 @@ def _converter(given: type[Converter] | Converter | Callable[..., object] | None
         return given
     if isinstance(given, type) and issubclass(given, Converter):
         return given()
-    return _Function(given)
+    return _Function(cast("Callable[..., object]", given))
 
 
 def known_converter(name: str) -> Converter | None:
