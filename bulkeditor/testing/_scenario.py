@@ -24,6 +24,9 @@ class Scenario:
     products = 30
     """How many products the sandbox has, unless :meth:`sandbox` says otherwise."""
 
+    moves_time = False
+    """Whether :meth:`drive` moves the clock, as schedules need it: then no two processes can work at once."""
+
     def kinds(self) -> Collection[type]:
         """The classes of the workflows that it runs; what a project knows to be tested."""
         raise NotImplementedError

@@ -37,7 +37,8 @@ def test_killed_everywhere(scenario: Scenario, idempotency_key: str, mode: str) 
         if SHARE >= 1:
             for cut in random.Random(SEED).sample(test.cuts, min(10, len(test.cuts))):
                 test.kill_process_at(cut.number)
-                test.together(kill=cut.number)
+                if not scenario.moves_time:
+                    test.together(kill=cut.number)
 
 
 def test_every_workflow_of_the_library_is_registered() -> None:

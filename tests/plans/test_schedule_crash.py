@@ -29,6 +29,7 @@ class Sales(Scenario):
 
     on_stale: str = "skip"
     products: int = 12
+    moves_time: bool = True
 
     def kinds(self) -> Collection[type]:
         return {ApplyWorkflow}
