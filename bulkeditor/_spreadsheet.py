@@ -11,7 +11,10 @@ _RUNS: Final = r"(?:\s*\Z|\s*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - th
 _NEEDS_GUARD: Final = re.compile(r"'*" + _RUNS)
 _NEEDS_ESCAPE: Final = re.compile(r"'+" + _RUNS)
 _GUARDED_CODE: Final = re.compile(r"'+[0-9]")
-_FRAGILE_CODE: Final = re.compile(r"0[0-9]|[0-9]{12}")
+# Zeros and digits that are cut off, powers of ten, days of the year.
+_FRAGILE_CODE: Final = re.compile(
+    r"0[0-9]|[0-9]{12}|[0-9]+[eE][0-9]+\Z|[0-9]{1,4}[-/][0-9]{1,2}(?:[-/][0-9]{1,4})?\Z"
+)
 
 
 def guard(text: str, *, formulas: bool = True, code: bool = False, zeros: bool = False) -> str:
@@ -21,7 +24,8 @@ def guard(text: str, *, formulas: bool = True, code: bool = False, zeros: bool =
         text: The text; an empty one becomes a lone apostrophe, which says "empty on purpose".
         formulas: Guard what a spreadsheet would run. Otherwise only what could be taken for a guard.
         code: The text is a barcode or SKU, which are read without an apostrophe before a digit.
-        zeros: Guard also digits that a spreadsheet would shorten (Shopify does it with barcodes).
+        zeros: Guard also digits that a spreadsheet would shorten or take for a date (Shopify does it with
+            barcodes).
     """
     if (_NEEDS_GUARD if formulas or not text.strip() else _NEEDS_ESCAPE).match(text):
         return "'" + text

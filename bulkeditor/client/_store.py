@@ -58,6 +58,21 @@ class Store:
 
         return SQLiteLedger(":memory:" if given is None else given, clock=self._clock)
 
+    def check_kept(self, what: str) -> None:
+        """Refuse what has to outlive this process where nobody has said where it is kept.
+
+        Args:
+            what: The call.
+
+        Raises:
+            ConfigurationError: No store was given.
+        """
+        if self._given is None:
+            raise ConfigurationError(
+                f"{what} needs a store that outlives this process: without one a sale would never end.",
+                hint="Give the client store='shop.db', or ':memory:' if this process will carry it on.",
+            )
+
     @property
     def blank(self) -> bool:
         """Whether nothing is kept in it yet, which can be told without opening it."""

@@ -31,7 +31,7 @@ def sandbox() -> Iterator[be.Sandbox]:
 
 @pytest.fixture
 def shop(connect: Any, sandbox: be.Sandbox) -> Any:
-    return connect(sandbox, clock=FollowingClock(sandbox.clock.now))
+    return connect(sandbox, store=":memory:", clock=FollowingClock(sandbox.clock.now))
 
 
 def day(number: float) -> datetime:
@@ -155,6 +155,11 @@ def test_what_must_not_be_written_is_not_scheduled(
     looking = connect(sandbox, read_only=True)
     with pytest.raises(be.ReadOnlyError):
         making(looking, (ONE, "price", "19.00")).schedule(at=day(1))
+    forgetful = connect(sandbox)
+    with pytest.raises(be.ConfigurationError, match=r"needs a store.*store='shop\.db'"):
+        making(forgetful, (ONE, "price", "19.00")).schedule(at=day(1))
+    with pytest.raises(be.ReadOnlyError):
+        looking.runs.tick()
     row = making.row(ONE, "price", "19.00")
     with pytest.raises(be.PlanError, match="more than one row"):
         making(shop, row, row).schedule(at=day(1))
@@ -409,7 +414,7 @@ def test_it_is_the_same_under_other_readings(
 ) -> None:
     readings = {"bulk_reply": reply, "custom_fields_update": custom, "idempotency_key": "ignored"}
     with be.Sandbox(products=12, clock=START, readings=readings, completions=completions) as sandbox:
-        shop = connect(sandbox, clock=FollowingClock(sandbox.clock.now))
+        shop = connect(sandbox, store=":memory:", clock=FollowingClock(sandbox.clock.now))
         rows = [
             (ONE, "custom_fields.season", "winter"),
             (ONE, "custom_fields.material", UNSET),

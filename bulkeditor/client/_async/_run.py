@@ -307,8 +307,12 @@ class AsyncRuns:
         Returns:
             The runs that were carried on, in the order of their times; ``.status`` and ``.error`` say how
             each of them stands.
+
+        Raises:
+            ReadOnlyError: The client is read-only.
         """
         core = self._core
+        core.refuse_read_only("runs.tick()")
         carried: dict[str, AsyncRun] = {}
         tried: dict[str, int] = {}
         shop = core.session.config.base_url
@@ -330,6 +334,7 @@ class AsyncRuns:
 
         Raises:
             InvalidInputError: ``until`` has no time zone.
+            ReadOnlyError: The client is read-only.
         """
         end = None if until is None else moment(until, tz=None, name="until")
         clock = self._core.session.config.clock

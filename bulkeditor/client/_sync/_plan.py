@@ -114,8 +114,8 @@ class Plan(PlanDocument):
         """Let the plan begin at a time, and end at another: a sale.
 
         It stands in the client's store and begins when somebody carries on what is due there at or after its
-        time: ``shop.runs.tick()`` or ``shop.runs.serve()``, in this process or any other. So give the client
-        ``store="shop.db"``. Scheduling the same plan for the same times twice is one run.
+        time: ``shop.runs.tick()`` or ``shop.runs.serve()``, in this process or any other. So the client needs
+        a store: ``store="shop.db"``. Scheduling the same plan for the same times twice is one run.
 
         With ``revert_at`` the change is a layer above what is there. Where several lie on one field, the one
         that began last shows; the end of one takes that one off and shows what is below. Permanent changes,
@@ -145,11 +145,13 @@ class Plan(PlanDocument):
             InvalidInputError: A time is over, has no zone, or an unknown one; the end is before the
                 beginning; or an option does not exist.
             UnsupportedByServerError: ``all_or_nothing``, and the server writes row by row.
+            ConfigurationError: The client has no store.
             MissingExtraError: There is no time zone data on this machine.
             ReadOnlyError: The client is read-only.
         """
         core = self._core
         core.refuse_read_only("plan.schedule()")
+        core.store.check_kept("plan.schedule()")
         self.check_shop(core.session.config.base_url)
         self.raise_for_violations()
         check_options(on_stale, on_error, undoable_for)

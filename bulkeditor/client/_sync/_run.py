@@ -308,8 +308,12 @@ class Runs:
         Returns:
             The runs that were carried on, in the order of their times; ``.status`` and ``.error`` say how
             each of them stands.
+
+        Raises:
+            ReadOnlyError: The client is read-only.
         """
         core = self._core
+        core.refuse_read_only("runs.tick()")
         carried: dict[str, Run] = {}
         tried: dict[str, int] = {}
         shop = core.session.config.base_url
@@ -331,6 +335,7 @@ class Runs:
 
         Raises:
             InvalidInputError: ``until`` has no time zone.
+            ReadOnlyError: The client is read-only.
         """
         end = None if until is None else moment(until, tz=None, name="until")
         clock = self._core.session.config.clock
