@@ -15,6 +15,7 @@ from bulkeditor.errors import FieldError, GuardError, PlanError
 from bulkeditor.plans._cells import safe
 from bulkeditor.plans._guard import Violation
 from bulkeditor.plans._rows import PlanRow, SkippedRow
+from bulkeditor.plans._rule import Rule
 from bulkeditor.plans._table import Column, Table, Tabular
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class PlanDocument(Tabular):
         skipped: What the rules were about and did not change.
         violations: What guards object to; a plan that has any cannot be applied.
         counts: Where the products that were read have gone.
+        rules: The rules themselves, to make the plan anew: ``shop.plan(filter=plan.filter,
+            updates=plan.rules)``. Empty where there are none (a restore), or where the plan comes from a file
+            and one of them is code of somebody's own.
     """
 
     id: str
@@ -80,6 +84,7 @@ class PlanDocument(Tabular):
     skipped: tuple[SkippedRow, ...] = ()
     violations: tuple[Violation, ...] = ()
     counts: Counts = Counts()
+    rules: tuple[Rule, ...] = attrs.field(default=(), eq=False)
 
     @property
     def by_field(self) -> Mapping[str, int]:

@@ -21,6 +21,7 @@ from bulkeditor.plans._codec import (
 )
 from bulkeditor.plans._document import Counts, PlanDocument
 from bulkeditor.plans._guard import Violation
+from bulkeditor.plans._recipe import pack_rules, unpack_rules
 from bulkeditor.plans._sealed import Seal
 
 PLAN: Final = Seal(
@@ -62,6 +63,7 @@ def _packed(plan: PlanDocument) -> Data:
         "currency": plan.currency,
         "filter": plan.filter,
         "updates": list(plan.updates),
+        "rules": pack_rules(plan.rules),
         "guards": list(plan.guards),
         "counts": attrs.asdict(plan.counts),
     }
@@ -86,6 +88,7 @@ def _unpacked(file: Data) -> PlanDocument:
         currency=optional(head, "currency"),
         filter=text(head, "filter"),
         updates=_texts(head["updates"]),
+        rules=unpack_rules(head["rules"]),
         guards=_texts(head["guards"]),
         counts=_counts(cast("Data", head["counts"])),
         rows=_each(unpack_row, file["rows"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
@@ -13,6 +13,7 @@ from bulkeditor.plans._build import Planned
 from bulkeditor.plans._document import Counts, PlanDocument
 from bulkeditor.plans._guard import Guard, Violation
 from bulkeditor.plans._rows import PlanRow, SkippedRow
+from bulkeditor.plans._rule import Rule
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +82,7 @@ class Gathering:
         origin: Origin,
         *,
         filter: str,  # noqa: A002 - the document's own name
-        updates: Iterable[object],
+        updates: Sequence[Rule] | Sequence[str],
         currency: str | None = None,
     ) -> PlanDocument:
         """The plan.
@@ -89,7 +90,7 @@ class Gathering:
         Args:
             origin: Where it comes from.
             filter: Which products, in words.
-            updates: The rules.
+            updates: The rules, or words for what is none.
             currency: The shop's currency, where it is known.
         """
         whole = (
@@ -104,6 +105,7 @@ class Gathering:
             created_at=origin.now,
             filter=filter,
             updates=tuple(map(str, updates)),
+            rules=tuple(rule for rule in updates if not isinstance(rule, str)),
             guards=tuple(map(str, self._guards)),
             currency=currency,
             rows=tuple(self._rows),

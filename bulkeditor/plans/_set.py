@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final, cast
 
 import attrs
@@ -28,6 +27,19 @@ class SetRule:
     """
 
     changes: Mapping[str, Value] = attrs.field(hash=False)
+
+    @classmethod
+    def of(cls, changes: Mapping[str, Value]) -> SetRule:
+        """A rule that sets these values.
+
+        Args:
+            changes: Values by field; UNSET takes an entry away.
+
+        Raises:
+            InvalidInputError: There is no such field to change, or the server would refuse a value.
+        """
+        check_fields(changes, "set_field")
+        return cls({name: _checked(name, value) for name, value in changes.items()})
 
     @property
     def reads(self) -> frozenset[str]:
@@ -56,8 +68,7 @@ def set_field(field: str, value: JSON) -> SetRule:
     Raises:
         InvalidInputError: There is no such field to change, or the server would refuse the value.
     """
-    check_fields([field], "set_field")
-    return SetRule(MappingProxyType({field: _checked(field, value)}))
+    return SetRule.of({field: value})
 
 
 class CustomFields:
@@ -78,9 +89,7 @@ class CustomFields:
         given = {**(entries or {}), **named}
         if not given:
             raise refused(CUSTOM, "are missing", "Name at least one: set(season='winter').")
-        return SetRule(
-            MappingProxyType({_entry(name): _checked(_entry(name), value) for name, value in given.items()})
-        )
+        return SetRule.of({_entry(name): value for name, value in given.items()})
 
     def remove(self, *names: str) -> SetRule:
         """Take entries away, where they are there.
@@ -93,7 +102,7 @@ class CustomFields:
         """
         if not names:
             raise refused(CUSTOM, "are missing", "Name at least one: remove('season').")
-        return SetRule(MappingProxyType({_entry(name): UNSET for name in names}))
+        return SetRule.of(dict.fromkeys(map(_entry, names), UNSET))
 
 
 custom_fields: Final = CustomFields()
@@ -106,7 +115,11 @@ def _entry(name: object) -> str:
     return f"{CUSTOM}.{name}"
 
 
-def _checked(field: str, value: JSON) -> Value:
+def _checked(field: str, value: Value) -> Value:
+    if value is UNSET:
+        if entry_of(field) is None:
+            raise refused(field, "cannot be taken away", "Give None to clear it.")
+        return value
     normal = normal_value(field, value)
     sent: JSON = cast("JSON", normal)
     if column_of(field) != field:

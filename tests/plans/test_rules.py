@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 import bulkeditor as be
 from bulkeditor.plans import Draft, Rule, Skip, rule
+from bulkeditor.plans._file import PLAN
 
 NAMES = st.sampled_from(["sale", "Sale", "new", "winter", "a,b", " x", "漢字"])
 LISTS = st.lists(NAMES, max_size=6)
@@ -332,3 +336,75 @@ def test_updates_must_be_rules(updates: Any) -> None:
             shop.plan(updates=updates, all_products=True)
         with pytest.raises(be.InvalidInputError, match="guards"):
             shop.plan(updates=be.tags.add("x"), guards=updates or [0], all_products=True)
+
+
+# Rules as data
+
+
+ALL_RULES: tuple[Rule, ...] = (
+    be.price.set("12.50"), be.price.clear(), be.price.percentage(-20).ending(".99", mode="down"),
+    be.price.fixed("-2.50"), be.price.markup(50), be.price.margin("33.3").ending("95", mode="replace"),
+    be.price.ending(".95", mode="up"), be.cost.percentage(1),
+    be.compare_at.set_if_blank(), be.compare_at.swap(), be.compare_at.clear(),
+    be.tags.add("a", "b"), be.tags.remove("c"), be.tags.replace(),
+    be.text("title").replace("a", ""), be.text("custom_fields.x").affix(prefix="("),
+    be.text("title").template("{vendor} {{}} {price}"),
+    be.set_field("vendor", None), be.set_field("price", "1.50"), be.set_field("options", {"Size": "M"}),
+    be.set_field("inventory_quantity", 5), be.custom_fields.remove("z"),
+    be.custom_fields.set({"a.b": None, "c": Decimal("1.50"), "d": ["x", {"$y": 1}]}),
+)  # fmt: skip
+
+
+def test_rules_survive_pickling() -> None:
+    for one in ALL_RULES:
+        again = pickle.loads(pickle.dumps(one))
+        assert (again, str(again)) == (one, str(one))
+
+
+def test_a_saved_plan_can_be_made_anew(shop: Any, tmp_path: Path) -> None:
+    condition = 'vendor = "Premium Brand" AND price > 10'
+    plan = shop.plan(filter=condition, updates=ALL_RULES)
+    assert plan.rules == ALL_RULES
+    plan.save(tmp_path / "plan.json")
+    loaded = shop.load_plan(tmp_path / "plan.json")
+    assert loaded.rules == ALL_RULES
+    assert [str(one) for one in loaded.rules] == list(plan.updates)
+    shop.products.update([{"id": plan.rows[0].product, "price": "77.77"}])
+    today = shop.plan(filter=loaded.filter, updates=loaded.rules)
+    assert {old.product for old, _ in plan.diff(today).changed} == {plan.rows[0].product}
+
+
+def test_a_file_does_not_keep_a_part_of_the_rules(shop: Any, tmp_path: Path) -> None:
+    plan = shop.plan(updates=[be.tags.add("x"), thrice], all_products=True)
+    assert plan.rules[1] is thrice
+    plan.save(tmp_path / "plan.json")
+    assert shop.load_plan(tmp_path / "plan.json").rules == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"rule": "money", "field": "price", "kind": "__class__", "value": "1"},
+        {"rule": "money", "field": "cost", "kind": "markup", "value": "1"},
+        {"rule": "money", "field": "title", "kind": "set", "value": "1"},
+        {"rule": "money", "field": "price", "kind": "margin", "value": "100"},
+        {"rule": "money", "field": "price", "kind": "set", "value": "NaN"},
+        {"rule": "money", "field": "price", "kind": "set", "value": "1", "ending": ".99", "mode": "x"},
+        {"rule": "tags", "kind": "add", "tags": [""]},
+        {"rule": "tags", "kind": "add", "tags": 7},
+        {"rule": "template", "field": "title", "template": "{x.__class__}"},
+        {"rule": "set", "changes": {"id": "7"}},
+        {"rule": "set", "changes": {"vendor": {"$absent": True}}},
+        {"rule": "os.system"},
+        7,
+    ],
+)
+def test_rules_of_a_forged_file_are_checked_like_any_other(shop: Any, tmp_path: Path, data: Any) -> None:
+    path = tmp_path / "plan.json"
+    shop.plan(updates=be.tags.add("x"), all_products=True).save(path)
+    file = json.loads(path.read_text())
+    file["plan"]["rules"] = [data]
+    file["checksum"] = PLAN._checksum(file)
+    path.write_text(json.dumps(file))
+    with pytest.raises(be.PlanFileError, match="damaged"):
+        shop.load_plan(path)
