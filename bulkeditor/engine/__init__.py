@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bulkeditor.engine._async_worker import AsyncWorker
     from bulkeditor.engine._context import NEW, idempotency_key, own_space
     from bulkeditor.engine._failure import StepPolicy
+    from bulkeditor.engine._ledger import Ledger
     from bulkeditor.engine._sqlite import SQLiteLedger
     from bulkeditor.engine._tick import Schedule, tick
     from bulkeditor.engine._types import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
         Context,
         Done,
         Handler,
-        Ledger,
         Put,
         RunRow,
         RunStatus,
@@ -61,6 +61,7 @@ _HOMES = {
     "_async_worker": ("AsyncWorker",),
     "_context": ("NEW", "idempotency_key", "own_space"),
     "_failure": ("StepPolicy",),
+    "_ledger": ("Ledger",),
     "_sqlite": ("SQLiteLedger",),
     "_tick": ("Schedule", "tick"),
     "_types": (
@@ -69,7 +70,6 @@ _HOMES = {
         "Context",
         "Done",
         "Handler",
-        "Ledger",
         "Put",
         "RunRow",
         "RunStatus",

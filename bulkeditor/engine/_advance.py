@@ -16,7 +16,8 @@ import attrs
 
 from bulkeditor.engine._context import StepContext
 from bulkeditor.engine._failure import NOT_THE_RUNS, StepPolicy, describe
-from bulkeditor.engine._types import Claim, Done, Ledger, RunRow, Workflow
+from bulkeditor.engine._ledger import Ledger
+from bulkeditor.engine._types import Claim, Done, RunRow, Workflow
 from bulkeditor.errors import (
     ConfigurationError,
     InvalidInputError,

@@ -17,7 +17,8 @@ from bulkeditor.engine._advance import Attempt, Idle, Lane, Outcome, Progress
 from bulkeditor.engine._drive import POLL
 from bulkeditor.engine._failure import StepPolicy
 from bulkeditor.engine._lease import Lease
-from bulkeditor.engine._types import Done, Ledger
+from bulkeditor.engine._ledger import Ledger
+from bulkeditor.engine._types import Done
 from bulkeditor.http import AsyncSession, SystemClock
 
 T = TypeVar("T")

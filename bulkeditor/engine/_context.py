@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from bulkeditor.engine._types import Claim, Ledger, Put, Step
+from bulkeditor.engine._ledger import Ledger
+from bulkeditor.engine._types import Claim, Put, Step
 from bulkeditor.engine._values import encode
 from bulkeditor.models import JSON
 

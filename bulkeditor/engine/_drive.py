@@ -12,7 +12,7 @@ from typing import Final
 from bulkeditor.engine._advance import Attempt, Idle, Lane, Outcome, Progress
 from bulkeditor.engine._failure import StepPolicy
 from bulkeditor.engine._lease import BEATS, Lease
-from bulkeditor.engine._types import Ledger
+from bulkeditor.engine._ledger import Ledger
 from bulkeditor.http import Session, SystemClock
 from bulkeditor.http._guard import Stop, current_stop
 

@@ -6,7 +6,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from bulkeditor.engine._types import Claim, Done, Ledger
+from bulkeditor.engine._ledger import Ledger
+from bulkeditor.engine._types import Claim, Done
 from bulkeditor.errors import BulkEditorError, LeaseLostError, StoreError
 from bulkeditor.http import Clock, Exchange, Request, Response, Sleep
 

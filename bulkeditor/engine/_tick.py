@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from bulkeditor.engine._types import Ledger, Put, Workflow
+from bulkeditor.engine._ledger import Ledger
+from bulkeditor.engine._types import Put, Workflow
 from bulkeditor.engine._values import from_micros, to_micros
 from bulkeditor.errors import StateChangedError
 from bulkeditor.models import JSON

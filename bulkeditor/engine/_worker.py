@@ -11,9 +11,10 @@ from typing import Final, Generic, TypeVar
 from bulkeditor.engine._advance import Lane, More, Progress, Slice, WaitUntil, Workflows, advance
 from bulkeditor.engine._drive import Lanes
 from bulkeditor.engine._failure import StepPolicy
+from bulkeditor.engine._ledger import Ledger
 from bulkeditor.engine._roster import Roster
 from bulkeditor.engine._tick import Schedule, tick
-from bulkeditor.engine._types import Ledger, Workflow
+from bulkeditor.engine._types import Workflow
 from bulkeditor.errors import InvalidInputError, StoreError
 from bulkeditor.http import AsyncSession, Session, SystemClock
 
