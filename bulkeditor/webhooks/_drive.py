@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from concurrent.futures import Executor
 from contextlib import ExitStack
+from contextvars import copy_context
 from typing import TypeVar
 
 from bulkeditor.webhooks._work import Await, Idle, Run, Work
@@ -99,13 +101,15 @@ def drive(work: Work[T], bell: Bell) -> T:
             return value
 
 
-async def drive_async(work: Work[T], bell: Bell) -> T:
+async def drive_async(work: Work[T], bell: Bell, threads: Executor | None = None) -> T:
     """Run a flow in this task; what blocks runs in threads.
 
     Args:
         work: The flow.
         bell: What it waits for.
+        threads: Where what blocks runs; None = the event loop's own threads.
     """
+    loop = asyncio.get_running_loop()
     with contextlib.closing(work):
         try:
             step = next(work)
@@ -113,7 +117,7 @@ async def drive_async(work: Work[T], bell: Bell) -> T:
                 try:
                     result: object = None
                     if isinstance(step, Run):
-                        result = await asyncio.to_thread(step.call)
+                        result = await loop.run_in_executor(threads, copy_context().run, step.call)
                     elif isinstance(step, Idle):
                         await bell.wait_async(step.since, step.seconds)
                     else:

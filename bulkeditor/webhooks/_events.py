@@ -127,7 +127,7 @@ class ProductCreated(_ProductEvent):
 
     @property
     def version(self) -> datetime:
-        """The product's ``updated_at``, or the event's time."""
+        """The product's ``updated_at``, or the event's time where that is missing or earlier."""
         return _updated_at(getattr(self.data, "product", None), self.timestamp)
 
 
@@ -144,7 +144,7 @@ class ProductUpdated(_ProductEvent):
 
     @property
     def version(self) -> datetime:
-        """The ``updated_at`` among the changes, or the event's time."""
+        """The ``updated_at`` among the changes, or the event's time where that is missing or earlier."""
         return _updated_at(getattr(self.data, "changes", None), self.timestamp)
 
 
@@ -241,7 +241,7 @@ class InventoryUpdated(WebhookEvent):
 
     @property
     def version(self) -> datetime:
-        """``updated_at`` where it is sent, or the event's time."""
+        """``updated_at``, or the event's time where that is missing or earlier."""
         return _updated_at(self.data, self.timestamp)
 
     @overload
@@ -307,9 +307,10 @@ def _quoted(ident: str) -> str:
     return quote(ident, safe="", errors="replace")
 
 
-def _updated_at(source: Product | StockChange | None, otherwise: datetime) -> datetime:
+def _updated_at(source: Product | StockChange | None, told_at: datetime) -> datetime:
     value: datetime | None = getattr(source, "updated_at", None)
-    return otherwise if value is None else value
+    # Nobody tells of what is still to come; a time in the future would make all later events stale.
+    return told_at if value is None else min(value, told_at)
 
 
 __all__ = [

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
@@ -39,6 +40,7 @@ class Workers:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._pool: ThreadPoolExecutor | None = None
         self._stopping = False
         self._prune_at = 0.0
 
@@ -66,8 +68,12 @@ class Workers:
             if self._running():
                 return
             self._stopping = False
+            if self._count:
+                # Of their own: handlers that block must not take the threads in which deliveries are stored.
+                self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="bulkeditor-webhooks")
             self._tasks = [
-                asyncio.create_task(drive_async(self._worker(), self._bell)) for _ in range(self._count)
+                asyncio.create_task(drive_async(self._worker(), self._bell, self._pool))
+                for _ in range(self._count)
             ]
 
     def stop(self, timeout: float | None) -> bool:
@@ -103,6 +109,8 @@ class Workers:
         for task in late:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
         return not late
 
     def _stop(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import io
+import os
 import socket
 import threading
 from contextlib import contextmanager
@@ -235,6 +236,27 @@ def test_a_slow_handler_is_waited_for_at_the_end(working):
         assert began.wait(20)
         threading.Timer(0.2, release.set).start()
     assert working.counts()["done"] == 1
+
+
+def test_handlers_that_block_do_not_hold_up_deliveries(tmp_path):
+    """More of them than the event loop has threads of its own."""
+    many = (os.cpu_count() or 1) + 8
+    blocked, release = threading.Barrier(many + 1, timeout=20), threading.Event()
+    with webhooks.Receiver(secrets=[SECRET], store=tmp_path / "inbox.db", workers=many) as receiver:
+        receiver.stop()
+
+        @receiver.on("*")
+        def block(event):
+            blocked.wait()
+            release.wait(20)
+
+        with asgi_server(receiver.asgi) as port:
+            for number in range(many):
+                body, headers = event(data={"product_id": f"p{number}", "location_id": "w"})
+                assert post(port, body, headers)[0] == 202
+            blocked.wait()
+            assert post(port, *event())[0] == 202
+            release.set()
 
 
 def starlette_route(receiver):

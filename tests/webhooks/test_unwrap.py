@@ -106,6 +106,8 @@ def test_the_version_of_a_product_is_its_updated_at_where_it_is_sent():
     event = unwrap({**created, "data": {"product_id": "p1", "product": PRODUCT}})
     assert event.version == datetime(2024, 6, 1, 0, 5, tzinfo=UTC)
     assert unwrap({**created, "data": {"product_id": "p1"}}).version == event.timestamp
+    ahead = {**PRODUCT, "updated_at": "9999-01-01T00:00:00Z"}
+    assert unwrap({**created, "data": {"product_id": "p1", "product": ahead}}).version == event.timestamp
 
 
 def test_an_event_of_tomorrow_is_an_unknown_event():
