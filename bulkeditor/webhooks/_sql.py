@@ -205,8 +205,8 @@ class SQLInbox(ABC):
             _hold(transaction, claim, 0)
             if effect is not None:
                 transaction.apply(effect)
-            if status == "done":
-                transaction.change(_ADVANCE, {"lane": claim.lane, "id": claim.id})
+            # Of a stale event, which is older than what is known, this changes nothing.
+            transaction.change(_ADVANCE, {"lane": claim.lane, "id": claim.id})
             self._end(transaction, claim, status, None)
             transaction.change("DELETE FROM bulkeditor_inbox_handled WHERE event = :id", {"id": claim.id})
             return None if claim_next is None else self._claim(transaction, claim_next)

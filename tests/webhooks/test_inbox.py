@@ -476,14 +476,22 @@ def test_a_connection_is_not_used_by_two_processes(open_inbox):
     """A server may open the inbox and then fork its workers."""
     inbox = open_inbox()
     inbox.add(arrival("parent"))
+
+    def connections():
+        return {id(inbox._connection)} if isinstance(inbox, SQLiteInbox) else set(map(id, inbox._idle))
+
+    before = connections()
     child = os.fork()
     if not child:
         status = 1
         try:
-            status = 0 if inbox.add(arrival("child")) and not inbox.add(arrival("parent")) else 2
+            worked = inbox.add(arrival("child")) and not inbox.add(arrival("parent"))
+            # The parent's are neither used nor closed, so they are still there beside the new one.
+            status = 0 if worked and not before & connections() and len(inbox._orphans) == 1 else 2
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert connections() == before
     assert not inbox.add(arrival("child"))
     inbox.close()
 
