@@ -129,7 +129,7 @@ def _inside(connector: Connector, response: Response) -> BulkEditorError | None:
             operation=response.request.operation,
             hint="Check the credentials, and that base_url leads to the API, not to its user interface.",
         )
-    if not connector.errors_in_success or not response.content:
+    if not connector.errors_in_success or "json" not in response.headers.get("content-type", ""):
         return None
     found = connector.explain(response.json())
     if found is None:

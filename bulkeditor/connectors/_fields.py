@@ -123,11 +123,10 @@ def fields(declared: Mapping[str, Field | str]) -> Mapping[str, Field]:
 
 def lookup(row: object, path: str) -> object:
     """What stands at a path: names and list positions between dots; a key that holds the dots itself wins."""
-    here: object = row
-    if isinstance(row, Mapping):
-        found = cast("Mapping[str, object]", row).get(path, MISSING)
-        if found is not MISSING:
-            return found
+    found = _member(row, path)
+    if found is not MISSING or "." not in path:
+        return found
+    here = row
     for part in path.split("."):
         here = _member(here, part)
         if here is MISSING or here is None:

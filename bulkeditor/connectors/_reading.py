@@ -83,6 +83,8 @@ class Reader:
         self._high = cursor_value(token.get("high"))
         self._missed = None if wish.known is None else set(wish.known)
         self._edge: dict[str, CursorValue] = {}
+        self._from: CursorValue | None = None
+        self._recent: list[tuple[Record, CursorValue]] = []
         self._seen: set[int] = set()
         self._spelled: dict[int, int] = {}
         self._keys: set[int] = set()
@@ -216,25 +218,35 @@ class Reader:
         """The record, or None for one that is counted and left out."""
         if self._missed is not None:
             self._missed.discard(record.key)
-        cursor, mark = record.cursor, _mark(record)
+        cursor = record.cursor
         if cursor is not None:
             reason = self._out_of_bounds(cursor)
             if reason is not None:
                 self.ledger.leave_out(reason)
                 return None
-            if self._high is None or _less(self._high, cursor):
-                self._high = cursor
-            elif _less(cursor, self._high):
-                self._ordered = False
-            self._edge[mark] = cursor
-        known = self._before is not None and mark in self._before.seen
-        if known or hash(mark) in self._seen:
+            self._advance(record, cursor)
+        said = hash(_said(record))
+        if said in self._seen or self._read_before(record):
             self.ledger.leave_out("duplicate")
             return None
-        self._seen.add(hash(mark))
+        self._seen.add(said)
         if self._connector.unique_keys and not self._first(record.key):
             return DeadLetter(raw=record.raw, code="duplicate_key", message=f"{record.key!r} stood before")
         return self._spelt(record)
+
+    def _advance(self, record: Record, cursor: CursorValue) -> None:
+        if self._high is None or _less(self._high, cursor):
+            self._high = cursor
+        elif _less(cursor, self._high):
+            self._ordered = False
+        self._recent.append((record, cursor))
+
+    def _read_before(self, record: Record) -> bool:
+        """Whether the read that the bookmark is of has brought it, with the same values."""
+        before = self._before
+        if before is None or (record.cursor is not None and _less(before.cursor, record.cursor)):
+            return False
+        return _mark(record) in before.seen
 
     def _first(self, key: str) -> bool:
         before = len(self._keys)
@@ -286,9 +298,15 @@ class Reader:
         }
 
     def _trim(self) -> None:
-        if self._high is not None:
-            edge = _back(self._high, self._connector.look_back)
+        """Keep the fingerprints of the rows at the edge, and of no others."""
+        recent, self._recent = self._recent, []
+        if self._high is None:
+            return
+        edge = _back(self._high, self._connector.look_back)
+        if self._edge and (self._from is None or _less(self._from, edge)):
             self._edge = {mark: at for mark, at in self._edge.items() if not _less(at, edge)}
+        self._from = edge
+        self._edge.update((_mark(record), at) for record, at in recent if not _less(at, edge))
 
     def _gone(self, keys: Collection[str]) -> Page:
         self.ledger.inferred = len(keys)
@@ -302,10 +320,18 @@ def _place(resume: Place | None) -> Place | None:
     return resume
 
 
+def _said(record: Record) -> str:
+    """All that a record says; not its hash, because -1 and -2 have the same."""
+    return repr((record.key, record.cursor, sorted(record.values.items(), key=_first_of)))
+
+
 def _mark(record: Record) -> str:
     """A fingerprint of what a record says, the same in every process."""
-    said = repr((record.key, record.cursor, sorted(record.values.items(), key=lambda item: item[0])))
-    return hashlib.blake2b(said.encode(), digest_size=_MARK_BYTES).hexdigest()
+    return hashlib.blake2b(_said(record).encode(), digest_size=_MARK_BYTES).hexdigest()
+
+
+def _first_of(pair: tuple[str, object]) -> str:
+    return pair[0]
 
 
 def _encoded(value: object) -> bytes:
