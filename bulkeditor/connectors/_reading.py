@@ -85,9 +85,9 @@ class Reader:
         self._edge: dict[str, CursorValue] = {}
         self._from: CursorValue | None = None
         self._recent: list[tuple[Record, CursorValue]] = []
-        self._seen: set[int] = set()
+        # What each key said last, to leave out what comes a second time.
+        self._last: dict[int, int] = {}
         self._spelled: dict[int, int] = {}
-        self._keys: set[int] = set()
         self._pages: set[bytes] = set()
         self._places: set[bytes] = set()
         self._finished = False
@@ -225,12 +225,13 @@ class Reader:
                 self.ledger.leave_out(reason)
                 return None
             self._advance(record, cursor)
-        said = hash(_said(record))
-        if said in self._seen or self._read_before(record):
+        key, said = hash(record.key), hash(_said(record))
+        last = self._last.get(key)
+        if said == last or self._read_before(record):
             self.ledger.leave_out("duplicate")
             return None
-        self._seen.add(said)
-        if self._connector.unique_keys and not self._first(record.key):
+        self._last[key] = said
+        if self._connector.unique_keys and last is not None:
             return DeadLetter(raw=record.raw, code="duplicate_key", message=f"{record.key!r} stood before")
         return self._spelt(record)
 
@@ -247,11 +248,6 @@ class Reader:
         if before is None or (record.cursor is not None and _less(before.cursor, record.cursor)):
             return False
         return _mark(record) in before.seen
-
-    def _first(self, key: str) -> bool:
-        before = len(self._keys)
-        self._keys.add(hash(key))
-        return len(self._keys) > before
 
     def _out_of_bounds(self, cursor: CursorValue) -> Filtered | None:
         since, until = self._query.since, self._query.until
