@@ -21,7 +21,7 @@ from bulkeditor.plans._decide import Numbered, RowResult, Write
 from bulkeditor.plans._layers_steps import Layers, Picked
 from bulkeditor.plans._reading import ListPage, read_page
 from bulkeditor.plans._stored import Given, result_to_json
-from bulkeditor.plans._work import GATE, READS, SURVEY, LookParams, Pass, Work, results
+from bulkeditor.plans._work import GATE, READS, STARTED, SURVEY, LookParams, Pass, Work, results
 
 _AT_ONCE: Final = 100
 """Products that one step looks up."""
@@ -148,7 +148,7 @@ class Check:
                 for item in self._rows(product)
             ]
             if product not in uncertain and self._of != "survey":
-                self._state += self._layers.gone(product)
+                self._state += self._layers.taken_off(product)
 
     def _rows(self, product: str) -> Sequence[Numbered]:
         rows = self._work.rows(product)
@@ -227,6 +227,10 @@ class Check:
             # What would have been done to the others is not.
             left = [result for result in self._results if result.status != "updated"]
             found = results(left, of=self._of, stopped=True)
+            for picked in self._picked:
+                product = picked.stacks.product
+                self._state += self._layers.taken_off(product)
+                self._state.append(Put(space=self._work.ctx.own(STARTED), key=product, value=None))
         else:
             found = results(self._results, of=self._of)
             for picked in self._picked:

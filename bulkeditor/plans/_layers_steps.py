@@ -123,8 +123,8 @@ class Layers:
             value: JSON = [*known, *(number for number in started if number not in known)]
             yield Put(space=self._work.ctx.own(STARTED), key=product, value=value)
 
-    def gone(self, product: str) -> Iterator[Put]:
-        """What is left of the run's layers on a product that is not there any more."""
+    def taken_off(self, product: str) -> Iterator[Put]:
+        """Takes all of the run's layers off a product that is gone, or that is left alone after all."""
         stacks, run = self._stacks(product), self._work.ctx.run
         left = {name: stack.reverted(run).withdrew(run) for name, stack in stacks.stacks.items()}
         put = stacks.changed(self._space, left)
@@ -155,9 +155,9 @@ class Layers:
         state: list[Put] = []
         again: dict[str, list[int]] = {}
         untidy: dict[str, list[int]] = {}
+        by_number = {result.number: result for result in found}
         for product, items in touched.items():
-            numbers = frozenset(item.number for item in items)
-            mine = [result for result in found if result.number in numbers]
+            mine = [by_number[item.number] for item in items if item.number in by_number]
             settled = self._after(product, items, mine, state)
             outcomes += settled.results
             if settled.again:
@@ -209,6 +209,8 @@ class Layers:
 
     def _untidy(self, product: str, settled: Settled, mine: Iterable[RowResult]) -> list[int]:
         """The rows whose fields do not show what the stacks say, and that nobody else is about to write."""
+        if not settled.stacks:
+            return []
         rows = self._plan_rows(product)
         # What the server has just refused it refuses again.
         refused = {result.number for result in mine if result.status in _REFUSED}

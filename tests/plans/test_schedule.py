@@ -592,3 +592,30 @@ def test_a_clock_that_stands_still_holds_no_repeat_up(sandbox: be.Sandbox, makin
         run = plan.apply()
     assert run.status == "done"
     assert price(sandbox) == Decimal(19)
+
+
+def test_all_or_nothing_takes_its_layers_off_again(connect: Any, sandbox: be.Sandbox, making: Making) -> None:
+    """Somebody edits between the look at the products and the write, so that none of them is written."""
+    clock = FollowingClock(sandbox.clock.now)
+    meddled: list[str] = []
+
+    def meddle(event: Any) -> None:
+        if event.operation == "products.update" and not meddled:
+            meddled.append(TWO)
+            with sandbox.connect() as meddler:
+                meddler.products.update([{"id": TWO, "price": "33.00"}])
+
+    hooks = be.Hooks(on_request=(meddle,))
+    shop = connect(sandbox, store=":memory:", clock=clock, hooks=hooks)
+    old = price(sandbox)
+    run = making(shop, (ONE, "price", "19.00"), (TWO, "price", "18.00")).schedule(
+        at=day(1), revert_at=day(3), on_error="all_or_nothing"
+    )
+    at(sandbox, shop, 1)
+    assert statuses(run.refresh()) == {(ONE, "price"): "skipped", (TWO, "price"): "stale"}
+    assert price(sandbox) == old
+    # Nothing lies on it: a permanent change shows at once.
+    assert codes(making(shop, (ONE, "price", "25.00")).apply()) == {(ONE, "price"): None}
+    at(sandbox, shop, 3)
+    assert len(run.refresh().ended) == 0
+    assert (price(sandbox), price(sandbox, TWO)) == (Decimal(25), Decimal(33))
