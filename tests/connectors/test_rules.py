@@ -555,7 +555,7 @@ def test_names_of_operations_hold_no_ids():
 def test_versions_of_a_row_that_python_hashes_alike_are_both_read(mode, serve):
     """hash(-1) == hash(-2): a set of hashes of values would take the second for the first."""
     system = serve(
-        [rows(*({"no": "1", "qty": quantity, "at": "2026-01-01T00:00:00Z"} for quantity in (-1, -2, -1)))]
+        [rows(*({"no": "1", "qty": quantity, "at": "2026-01-01T00:00:00Z"} for quantity in (-1, -2, -2, -1)))]
     )
     opened = mode(Small(base_url=system.base_url))
     assert [record["inventory_quantity"] for record in opened.read()] == [-1, -2, -1]
