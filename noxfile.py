@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -76,9 +77,11 @@ def lowest(session: nox.Session) -> None:
     """The tests with the lowest version of each direct dependency that pyproject.toml allows."""
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    direct = [*project["dependencies"], *extras["sandbox"], *extras["dataframe"], *extras["notebook"]]
+    named = ("sandbox", "dataframe", "notebook", "vendors", "sql")
+    direct = [*project["dependencies"], *(entry for name in named for entry in extras[name])]
     constraints = Path(session.create_tmp(), "lowest.txt")
-    lines = (requirement.split(",")[0].replace(">=", "==") for requirement in direct)
+    # A constraint names no extras.
+    lines = (re.sub(r"\[.*\]", "", entry).split(",")[0].replace(">=", "==") for entry in direct)
     constraints.write_text("\n".join(lines) + "\n", "utf-8")
     session.install("-e", ".[test]", "--constraint", str(constraints))
     # anyio's pytest plugin, which nothing here uses, warns under a new pytest in the versions this gives.

@@ -42,7 +42,9 @@ class ExcelFile(TableFile):
     @contextmanager
     def opened(self) -> Generator[Table]:
         """The sheet, to be read: formulas as the values that Excel last computed."""
-        values, formulas = self._book(data_only=True), self._book(data_only=False)
+        # Read once: both views are of the same content, whoever replaces the file meanwhile.
+        content = self._content()
+        values, formulas = self._book(content, data_only=True), self._book(content, data_only=False)
         try:
             yield _Source(self, self._sheet(values), self._sheet(formulas))
         finally:
@@ -57,29 +59,34 @@ class ExcelFile(TableFile):
             changes = {number: changed for number, row in table.numbered() if (changed := edit(row))}
             end = table.end
         changes.update(enumerate(added, start=end + 1))
-        book = self._book(data_only=False, read_only=False)
+        book = self._book(self._content(), data_only=False, read_only=False)
         try:
             sheet = self._sheet(book)
             for number, changed in changes.items():
                 for name, value in changed.items():
                     _put(sheet.cell(row=number, column=names.index(name) + 1), value)
-            content = BytesIO()
-            book.save(content)
+            saved = BytesIO()
+            book.save(saved)
         finally:
             book.close()
         with written_whole(Path(self.path).resolve()) as file:
-            file.write(content.getvalue())
+            file.write(saved.getvalue())
 
-    def _book(self, *, data_only: bool, read_only: bool = True) -> Any:
+    def _content(self) -> bytes:
+        try:
+            return Path(self.path).read_bytes()
+        except OSError as error:
+            raise self.unreadable(error) from error
+
+    def _book(self, content: bytes, *, data_only: bool, read_only: bool = True) -> Any:
         try:
             import openpyxl  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise MissingExtraError("dataframe", feature="ExcelFile") from error
         keep = Path(self.path).suffix.lower() == ".xlsm"
+        stream = BytesIO(content)
         try:
-            return openpyxl.load_workbook(self.path, data_only=data_only, read_only=read_only, keep_vba=keep)
-        except OSError as error:
-            raise self.unreadable(error) from error
+            return openpyxl.load_workbook(stream, data_only=data_only, read_only=read_only, keep_vba=keep)
         except Exception as error:
             # The library raises whatever its parsers do.
             raise ConfigurationError(f"{self.path} is no Excel workbook: {error}.") from error

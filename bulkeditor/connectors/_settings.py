@@ -100,7 +100,7 @@ class Declared:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # Without slots the class stays the same object, so this may happen before it has a name anywhere.
-        attrs.frozen(slots=False, eq=False, field_transformer=_keywords)(cls)
+        attrs.frozen(kw_only=True, slots=False, eq=False, field_transformer=_keywords)(cls)
 
 
 def _keywords(_cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
