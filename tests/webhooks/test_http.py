@@ -157,6 +157,40 @@ def test_a_sender_that_breaks_off_leaves_nothing_behind(receiver, kind):
         assert post(port, body, headers)[0] == 202
 
 
+def test_a_sender_that_went_away_is_not_answered(receiver):
+    body, headers = event()
+    messages = [{"type": "http.request", "body": body[:50], "more_body": True}, {"type": "http.disconnect"}]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/hook",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        pytest.fail(f"{message} was sent to nobody")
+
+    asyncio.run(receiver.asgi(scope, receive, send))
+    assert not messages
+
+
+def test_a_body_that_breaks_off_is_malformed_not_unverified(receiver):
+    body, headers = event()
+    answers = []
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/hook",
+        "CONTENT_LENGTH": str(len(body) + 1),
+        "wsgi.input": io.BytesIO(body),
+        **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()},
+    }
+    receiver.wsgi(environ, lambda status, headers: answers.append(status))
+    assert answers == ["400 Bad Request"]
+
+
 @pytest.mark.parametrize("length", ["-1", "1e3", "\u0661", "", "x"])
 def test_a_length_that_is_none_is_malformed(receiver, length):
     answers = []

@@ -10,6 +10,7 @@ import pytest
 import bulkeditor as be
 from bulkeditor import webhooks
 from bulkeditor.errors import StoreError
+from bulkeditor.webhooks._drive import Bell
 from tests.webhooks.conftest import COMPLETED, SECRET, Seen, stock
 
 LEASE = 0.4
@@ -160,6 +161,17 @@ def test_a_handler_that_never_ends_is_cancelled_and_its_event_waits(make_receive
 
     asyncio.run(main())
     assert receiver.counts()["pending"] == 1
+
+
+def test_a_ring_between_looking_and_waiting_is_not_missed():
+    """Else an event that comes at that moment would wait for the next look, a second later."""
+    bell = Bell()
+    seen = bell.count
+    bell.ring()
+    begin = time.monotonic()
+    bell.wait(seen, 60)
+    asyncio.run(bell.wait_async(seen, 60))
+    assert time.monotonic() - begin < 20
 
 
 def test_starting_twice_starts_once_and_stopping_ends_all(make_receiver, deliver):
