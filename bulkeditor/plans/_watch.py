@@ -58,23 +58,57 @@ class RunProgress:
         return 100 * self.done / self.rows if self.rows else 100.0
 
 
+class Watch:
+    """What is seen of a run while it goes on.
+
+    Args:
+        show: Called with how far it is, after each step that has told what became of rows.
+        progress: How far it is now.
+    """
+
+    def __init__(self, show: Callable[[RunProgress], object] | None, progress: RunProgress | None) -> None:
+        self.failure: BulkEditorError | None = None
+        """What its last failed step raised."""
+        self._show = show
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def saw(self, result: JSON) -> None:
+        """Take in what a step has left behind."""
+        rows: Sequence[Any] = (
+            cast("dict[str, Any]", result).get("rows", ()) if isinstance(result, dict) else ()
+        )
+        with self._lock:
+            now = self._progress
+            if now is None or not rows:
+                return
+            bad = sum(row[1] not in _GOOD for row in rows)
+            done = min(now.done + len(rows), now.rows)
+            self._tell(attrs.evolve(now, done=done, failed=now.failed + bad))
+
+    def ended(self, status: RunStatus) -> None:
+        """Take in where the run stands after its last step."""
+        with self._lock:
+            if self._progress is not None:
+                self._tell(attrs.evolve(self._progress, status=status))
+
+    def _tell(self, progress: RunProgress) -> None:
+        self._progress = progress
+        if self._show is not None:
+            self._show(progress)
+
+
 class Watched:
-    """A workflow that tells how far it is, and remembers what its last failed step raised.
+    """A workflow that is watched.
 
     Args:
         workflow: The workflow.
-        progress: Where the run stands now.
-        show: Called after each step; None = nobody.
+        watch: Who watches it.
     """
 
-    def __init__(
-        self, workflow: Workflow, progress: RunProgress, show: Callable[[RunProgress], object] | None
-    ) -> None:
-        self.failure: BulkEditorError | None = None
+    def __init__(self, workflow: Workflow, watch: Watch) -> None:
         self._workflow = workflow
-        self._progress = progress
-        self._show = show
-        self._lock = threading.Lock()
+        self._watch = watch
 
     @property
     def name(self) -> str:
@@ -98,26 +132,12 @@ class Watched:
             try:
                 done = yield from carry_out(ctx, step)
             except BulkEditorError as error:
-                self.failure = error
+                self._watch.failure = error
                 raise
-            self._count(done.result)
+            self._watch.saw(done.result)
             return done
 
         return handle
 
-    def _count(self, result: JSON) -> None:
-        rows: Sequence[Any] = (
-            cast("dict[str, Any]", result).get("rows", ()) if isinstance(result, dict) else ()
-        )
-        bad = sum(row[1] not in _GOOD for row in rows)
-        with self._lock:
-            self._progress = attrs.evolve(
-                self._progress,
-                done=min(self._progress.done + len(rows), self._progress.rows),
-                failed=self._progress.failed + bad,
-            )
-            if self._show is not None and rows:
-                self._show(self._progress)
 
-
-__all__ = ["RunProgress", "Watched"]
+__all__ = ["RunProgress", "Watch", "Watched"]

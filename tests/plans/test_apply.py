@@ -341,3 +341,11 @@ def test_progress_is_told(shop: Any, making: Making) -> None:
     plan = making(shop, (ONE, "price", "11.00"), (TWO, "title", "x"), (THREE, "vendor", "Acme"))
     plan.apply(progress=seen.append)
     assert (seen[-1].done, seen[-1].rows, seen[-1].failed, seen[-1].progress) == (3, 3, 1, 100)
+    assert [moved.status for moved in (seen[0], seen[-1])] == ["running", "done"]
+
+
+def test_progress_is_shown_in_a_terminal(
+    shop: Any, making: Making, capsys: pytest.CaptureFixture[str]
+) -> None:
+    making(shop, (ONE, "price", "11.00"), (TWO, "title", "x")).apply(progress=True)
+    assert capsys.readouterr().err.splitlines()[-1] == f"{'█' * 30} 100 % 2/2 done, 1 errors"

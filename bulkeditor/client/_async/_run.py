@@ -18,7 +18,7 @@ from bulkeditor.plans._restore import half_cleared
 from bulkeditor.plans._schedule import cancel_schedule, check_not_cancelled, due_runs, end_now, next_time
 from bulkeditor.plans._stored import Given
 from bulkeditor.plans._undo import start_undo, undoable_until
-from bulkeditor.plans._watch import RunProgress, Watched
+from bulkeditor.plans._watch import RunProgress, Watch, Watched
 from bulkeditor.plans._zones import moment
 
 LEASE = 10.0
@@ -376,24 +376,26 @@ async def carry_on(
     ledger = core.store.ledger
     await asked_async(lambda: check_not_cancelled(ledger, run))
     await asked_async(lambda: ledger.resume(run))
-    row, report = await asked_async(lambda: _read(core, run))
+    row = await asked_async(lambda: ledger.get(run))
     with showing(progress, of_run) as show:
-        watched = [
-            Watched(workflow, RunProgress.of(row, report), show)
-            for workflow in workflows(core.session.facts, core.policy)
-        ]
+        # Nobody asks how far it is: then the report is read once, in the end.
+        began = (
+            None if show is None else RunProgress.of(row, (await asked_async(lambda: _read(core, run)))[1])
+        )
+        watch = Watch(show, began)
         worker = AsyncWorker(
             ledger,
             core.session,
-            watched,
+            [Watched(workflow, watch) for workflow in workflows(core.session.facts, core.policy)],
             lanes=core.tuning.concurrency,
             policy=StepPolicy(lease=LEASE, retry=core.policy, patience=_patience(core)),
         )
         # Repeats are waited for, but not the times that a plan was scheduled for.
         await worker.run(run, until=next_time(Given.of(row.input), ledger.now()))
-    row, report = await asked_async(lambda: _read(core, run))
+        row, report = await asked_async(lambda: _read(core, run))
+        watch.ended(row.status)
     if row.status == "failed":
-        raise _failure(watched, row, report)
+        raise _failure(watch, row, report)
     report.raise_if_stopped()
     return row, report
 
@@ -403,8 +405,8 @@ def _patience(core: AsyncCore) -> float:
     return max(core.policy.max_delay / 1000, 0.001)
 
 
-def _failure(watched: list[Watched], row: RunRow, report: RunReport) -> BulkEditorError:
-    error = next((one.failure for one in watched if one.failure is not None), None)
+def _failure(watch: Watch, row: RunRow, report: RunReport) -> BulkEditorError:
+    error = watch.failure
     if error is None:
         error = RunFailedError(f"The run {row.id} has failed: {row.error}", run=row.id)
     error.add_note(f"Run {row.id}: {report.balance}. shop.runs.get({row.id!r}).resume() goes on.")
