@@ -17,7 +17,7 @@ from bulkeditor.api._rows import Row
 from bulkeditor.engine import Done, Step
 from bulkeditor.errors import FieldError, OutcomeUnknownError
 from bulkeditor.http import Exchange
-from bulkeditor.models import JSON, UNSET, Product, encode
+from bulkeditor.models import JSON, Product, encode
 from bulkeditor.plans._decide import RowResult, Write
 from bulkeditor.plans._exact import CUSTOM, column_value, identical
 from bulkeditor.plans._judge import CHANGED
@@ -101,12 +101,11 @@ class _Clearing(Row):
         return row
 
     def differences(self, product: Product) -> list[FieldError]:
+        """Nothing where an entry is gone: others may have written some of them again by now."""
         held = cast("Mapping[str, JSON]", column_value(product, CUSTOM))
-        return [
-            FieldError(field=f"{CUSTOM}.{name}", message="is still there", code="not_applied")
-            for name, value in self.take.seen.items()
-            if identical("", value, held.get(name, UNSET))
-        ]
+        if any(name not in held for name in self.take.seen):
+            return []
+        return [FieldError(field=CUSTOM, message="every entry is still there", code="not_applied")]
 
     def overtaken(self, product: Product) -> bool:
         return not identical("", dict(self.take.seen), column_value(product, CUSTOM))

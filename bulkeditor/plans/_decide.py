@@ -215,21 +215,18 @@ def _predicted(rows: tuple[Numbered, ...]) -> tuple[RowResult, ...]:
     return tuple(found)
 
 
-def forced(
-    number: int, row: PlanRow, found: Value, *, status: OutcomeStatus = "updated", verified: bool = False
-) -> RowResult:
+def forced(number: int, row: PlanRow, found: Value, *, verified: bool) -> RowResult:
     """The outcome of a row that was written over something which the plan did not see.
 
     Args:
         number: The row's place in the plan.
         row: The row.
         found: What was there.
-        status: What became of it.
         verified: Whether it was read afterwards and is as wanted.
     """
     message = f"{row.field} was {show(found)}; the plan saw {show(row.before)}."
     return RowResult(
-        number=number, status=status, code="forced", message=message, found=found, verified=verified
+        number=number, status="updated", code="forced", message=message, found=found, verified=verified
     )
 
 

@@ -14,7 +14,7 @@ from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.models import UNSET, Product, encode
 from bulkeditor.plans._decide import Numbered, OnError, RowResult, Write, forced, groups, show
 from bulkeditor.plans._exact import CUSTOM, alike, column_of, column_value, identical, value_in
-from bulkeditor.plans._rows import OutcomeStatus, Value
+from bulkeditor.plans._rows import Value
 
 CHANGED: Final = "changed"
 """The server's code for a row whose product is no longer as the row expects."""
@@ -127,11 +127,15 @@ def _held(product: Product, item: Numbered) -> Value:
 
 
 def _done(write: Write, item: Numbered, outcome: RowOutcome) -> RowResult:
-    status: OutcomeStatus = "updated" if outcome.status == "updated" else "unchanged"
+    if outcome.status == "updated":
+        return _updated(write, item, verified=outcome.verified)
+    return RowResult(number=item.number, status="unchanged", verified=outcome.verified)
+
+
+def _updated(write: Write, item: Numbered, *, verified: bool) -> RowResult:
     if write.forced(item.row):
-        found = write.found(item.row)
-        return forced(item.number, item.row, found, status=status, verified=outcome.verified)
-    return RowResult(number=item.number, status=status, verified=outcome.verified)
+        return forced(item.number, item.row, write.found(item.row), verified=verified)
+    return RowResult(number=item.number, status="updated", verified=verified)
 
 
 def _like(item: Numbered, outcome: RowOutcome) -> RowResult:
@@ -157,7 +161,7 @@ def _overtaken(sending: Sending, on_error: OnError, *, last: bool) -> Verdict:
         there = [item for item in group if alike(item.row.field, item.row.after, _held(product, item))]
         as_before = [item for item in group if item not in there and _untouched(write, product, item)]
         moved = [item for item in group if item not in there and item not in as_before]
-        results += [RowResult(number=item.number, status="updated", verified=True) for item in there]
+        results += [_updated(write, item, verified=True) for item in there]
         results += [_unknown(item, _held(product, item)) for item in moved]
         if moved:
             message = "It was not sent again, because other fields of its group have changed since."
@@ -190,7 +194,7 @@ def _unknown(item: Numbered, found: Value) -> RowResult:
 def _not_applied(sending: Sending, product: Product, *, silent: bool, last: bool) -> Verdict:
     write = sending.write
     there = [item for item in write.rows if alike(item.row.field, item.row.after, _held(product, item))]
-    results = [RowResult(number=item.number, status="updated", verified=True) for item in there]
+    results = [_updated(write, item, verified=True) for item in there]
     open_: list[Numbered] = []
     # A reply that leaves the row out, and nothing of it applied: the server has dropped it.
     dropped = silent and not there and not last

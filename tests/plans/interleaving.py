@@ -68,7 +68,7 @@ class World:
         self._pending: list[Edit] = []
         self._by_hand: list[tuple[int, str, str]] = []
         self._problems: list[BaseException] = []
-        self._sent = 0
+        self.sent = 0
 
     @contextmanager
     def open(self) -> Iterator[World]:
@@ -89,10 +89,10 @@ class World:
         self.sandbox.restore(self._fresh)
 
     def _before_request(self, event: Any) -> None:
-        self._sent += 1
+        self.sent += 1
         if event.operation == "products.update" and not self.before_writes:
             return
-        for edit in [edit for edit in self._pending if edit.at == self._sent]:
+        for edit in [edit for edit in self._pending if edit.at == self.sent]:
             try:
                 self.edit(edit.product, edit.field, edit.value)
             except BaseException as error:  # noqa: BLE001 - a hook's exception reaches nobody
@@ -142,7 +142,7 @@ class World:
         return self._watched(run.undo, edits)
 
     def _watched(self, work: Any, edits: Iterable[Edit]) -> Run:
-        self._pending, self._sent, self._by_hand = list(edits), 0, []
+        self._pending, self.sent, self._by_hand = list(edits), 0, []
         start = len(self.sandbox.journal)
         try:
             run: Run = work()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import bulkeditor as be
+from bulkeditor import UNSET
 from tests.plans.interleaving import FIELDS, POOLS, PRODUCTS, Edit, World, play
-from tests.plans.making import contents
+from tests.plans.making import contents, held
 
 RUNS = int(os.environ.get("BULKEDITOR_INTERLEAVINGS", "25"))
 SEED = int(os.environ.get("BULKEDITOR_TEST_SEED", "20240601"))
@@ -37,6 +39,27 @@ def test_without_that_the_only_gap_is_between_the_look_and_the_write(before_writ
             play(world, random.Random(SEED + number))
         assert world.tally.collisions > RUNS / 8
         assert bool(world.tally.overwritten) == before_writes, world.tally.overwritten
+
+
+@pytest.mark.parametrize(
+    "edit", [("custom_fields.y", Decimal("1.50")), ("custom_fields.x", "x"), ("custom_fields.x", "")]
+)
+def test_an_edit_while_custom_fields_are_cleared_survives_and_the_others_come_back(
+    edit: tuple[str, Any],
+) -> None:
+    """At every place of what it takes to remove an entry from a server that only adds."""
+    with World().open() as world:
+        for place in range(1, 12):
+            world.reset()
+            for field, value in (("custom_fields.y", Decimal("1.50")), ("vendor", "Acme")):
+                world.edit("p1", field, value)
+            plan = world.plan([("p1", "custom_fields.y", UNSET)])
+            run = world.apply(plan, [Edit(place, "p1", *edit)])
+            assert not world.tally.overwritten, f"before request {place}: {world.tally.overwritten}"
+            entries = held(world.sandbox, "p1", "custom_fields")
+            assert entries["z"] == ["p1"]
+            assert entries["x"] == (edit[1] if edit[0] == "custom_fields.x" and place <= world.sent else "x")
+            assert run.report[0].status in {"updated", "stale"}
 
 
 def changes() -> Any:
