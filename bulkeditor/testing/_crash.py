@@ -151,8 +151,10 @@ class CrashTest:
             if child.exitcode is None:
                 child.kill()
                 child.join()
-            assert child.exitcode == -signal.SIGKILL, f"{self.name}: the process ended with {child.exitcode}"
-            self.kills["SIGKILL"] += 1
+            # With several lanes it may come by fewer places this time, and end the run.
+            killed = child.exitcode == -signal.SIGKILL
+            assert killed or child.exitcode == 0, f"{self.name}: the process ended with {child.exitcode}"
+            self.kills["SIGKILL"] += killed
             run = self._run(store, _later(), Knife())
             assert run is not None
             self._check(store, run, f"SIGKILL at place {number}")
