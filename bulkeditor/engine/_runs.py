@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Final
 
-from bulkeditor.engine._steps import Run
 from bulkeditor.engine._types import RunRow, RunStatus
 from bulkeditor.engine._values import NEVER, decode, from_micros
 from bulkeditor.errors import RunNotFoundError
@@ -37,16 +36,23 @@ def id_of(tx: sqlite3.Connection, key: str) -> str | None:
     return None if row is None else row[0]
 
 
-def find(tx: sqlite3.Connection, run: str) -> Run:
-    """A run by its id.
+def find(tx: sqlite3.Connection, run: str) -> int:
+    """A run's number, by its id.
 
     Raises:
         RunNotFoundError: There is none.
     """
-    row = tx.execute("SELECT num, status FROM runs WHERE id = ?", (run,)).fetchone()
+    row = tx.execute("SELECT num FROM runs WHERE id = ?", (run,)).fetchone()
     if row is None:
         raise not_found(run)
-    return Run(row[0], run, row[1] == "open")
+    num: int = row[0]
+    return num
+
+
+def is_open(tx: sqlite3.Connection, run: int) -> bool:
+    """Whether a run goes on."""
+    found = tx.execute("SELECT 1 FROM runs WHERE num = ? AND status = 'open'", (run,)).fetchone()
+    return found is not None
 
 
 def not_found(run: str) -> RunNotFoundError:
@@ -140,15 +146,14 @@ def standing(tx: sqlite3.Connection, run: int, now: int) -> tuple[RunStatus, int
     return "waiting" if free_at is None else "running", min(times, default=None)
 
 
-def due(tx: sqlite3.Connection, now: int, limit: int = -1) -> list[Run]:
-    """Runs in which something can be done now."""
-    rows = tx.execute(
+def due(tx: sqlite3.Connection, now: int, limit: int = -1) -> list[tuple[int, str]]:
+    """Runs in which something can be done now: numbers and ids."""
+    return tx.execute(
         "SELECT num, id FROM runs WHERE status = 'open' AND EXISTS"  # noqa: S608
         f" (SELECT 1 FROM queue WHERE {_IN_LOWEST_STAGE} AND ready_at <= ?1 AND lease_until <= ?1)"
         " ORDER BY num LIMIT ?2",
         (now, limit),
     ).fetchall()
-    return [Run(num, run, open=True) for num, run in rows]
 
 
 def forget(tx: sqlite3.Connection, before: int) -> bool:
@@ -177,6 +182,7 @@ __all__ = [
     "forget",
     "get",
     "id_of",
+    "is_open",
     "not_found",
     "page",
     "reopen",

@@ -100,7 +100,7 @@ class SQLiteLedger:
         if known is not None:
             return known
         # Outside the transaction: it may be long, and only the first one to come is used.
-        first = workflow.first(decode(given))
+        first = _steps.prepare(workflow.first(decode(given)))
         with self._database.write() as tx:
             known = _runs.id_of(tx, key)
             if known is not None:
@@ -111,7 +111,7 @@ class SQLiteLedger:
         self,
         tx: sqlite3.Connection,
         values: tuple[object, ...],
-        first: Sequence[Step],
+        first: Sequence[_steps.Prepared],
         state: Sequence[Put] = (),
     ) -> str:
         now = self._now()
@@ -132,7 +132,7 @@ class SQLiteLedger:
         """See :meth:`Ledger.fire`."""
         given = encode(input, "input")
         at = to_micros(scheduled_at, "scheduled_at")
-        first = workflow.first(decode(given))
+        first = _steps.prepare(workflow.first(decode(given)))
         with self._database.write() as tx:
             if not _limits.fire(tx, schedule, at):
                 return None
@@ -166,17 +166,17 @@ class SQLiteLedger:
     def due(self) -> Sequence[str]:
         """See :meth:`Ledger.due`."""
         with self._database.read() as tx:
-            return [run.id for run in _runs.due(tx, self._now())]
+            return [run for _, run in _runs.due(tx, self._now())]
 
     def cancel(self, run: str) -> bool:
         """See :meth:`Ledger.cancel`."""
         with self._database.write() as tx:
-            return _runs.end(tx, _runs.find(tx, run).num, self._now(), "cancelled")
+            return _runs.end(tx, _runs.find(tx, run), self._now(), "cancelled")
 
     def resume(self, run: str) -> bool:
         """See :meth:`Ledger.resume`."""
         with self._database.write() as tx:
-            num = _runs.find(tx, run).num
+            num = _runs.find(tx, run)
             opened = _runs.reopen(tx, num)
             if opened:
                 _steps.forgive(tx, num)
@@ -197,27 +197,31 @@ class SQLiteLedger:
 
     def claim(self, run: str | None, lease: float) -> Claim | None:
         """See :meth:`Ledger.claim`."""
-        now = self._now()
         with self._database.write() as tx:
-            for chosen in _runs.due(tx, now, 1) if run is None else [_runs.find(tx, run)]:
-                if chosen.open:
-                    return _steps.claim(tx, chosen, now, lease)
-            return None
+            now = self._now()
+            if run is None:
+                chosen = next(iter(_runs.due(tx, now, 1)), None)
+                if chosen is None:
+                    return None
+                num, run = chosen
+            else:
+                num = _runs.find(tx, run)
+            taken = _steps.claim(tx, num, now, lease)
+        return None if taken is None else taken.read(run)
 
     def finish(self, claim: Claim, done: Done, *, claim_next: float | None = None) -> Claim | None:
         """See :meth:`Ledger.finish`."""
+        result = encode(done.result, f"step {claim.step.key!r}: result")
+        then = _steps.prepare(done.then)
         with self._database.write() as tx:
             now = self._now()
-            run = _runs.find(tx, claim.run)
-            _steps.finish(tx, claim, done.result, now)
+            run = _steps.finish(tx, claim, result, now)
             _state.put(tx, done.state)
-            _steps.add(tx, run.num, done.then)
-            if not run.open:
-                return None
+            _steps.add(tx, run, then)
             following = None if claim_next is None else _steps.claim(tx, run, now, claim_next)
             if following is None:
-                _runs.end_if_done(tx, run.num, now)
-            return following
+                _runs.end_if_done(tx, run, now)
+        return None if following is None else following.read(claim.run)
 
     def renew(self, claim: Claim, lease: float) -> Claim:
         """See :meth:`Ledger.renew`."""
@@ -235,24 +239,24 @@ class SQLiteLedger:
         with self._database.write() as tx:
             _steps.fail(tx, claim, error, ready_at)
             if retry_at is None:
-                _runs.end(tx, _runs.find(tx, claim.run).num, self._now(), "failed", error)
+                _runs.end(tx, _runs.find(tx, claim.run), self._now(), "failed", error)
 
     def signal(self, run: str, name: str, delivery_id: str, payload: JSON = None) -> bool:
         """See :meth:`Ledger.signal`."""
         text = encode(payload, "payload")
         with self._database.write() as tx:
-            found = _runs.find(tx, run)
-            return found.open and _steps.deliver(tx, found.num, name, delivery_id, text)
+            num = _runs.find(tx, run)
+            return _runs.is_open(tx, num) and _steps.deliver(tx, num, name, delivery_id, text)
 
     def wake_at(self, run: str, key: str, time: datetime) -> bool:
         """See :meth:`Ledger.wake_at`."""
         with self._database.write() as tx:
-            return _steps.move(tx, _runs.find(tx, run).num, key, to_micros(time, "time"))
+            return _steps.move(tx, _runs.find(tx, run), key, to_micros(time, "time"))
 
     def result(self, run: str, key: str) -> JSON:
         """See :meth:`Ledger.result`."""
         with self._database.read() as tx:
-            text = _steps.result(tx, _runs.find(tx, run).num, key)
+            text = _steps.result(tx, _runs.find(tx, run), key)
         return None if text is None else decode(text)
 
     def results(self, run: str, kind: str | None = None) -> Iterator[tuple[Step, JSON]]:
@@ -269,7 +273,7 @@ class SQLiteLedger:
         after = 0
         while True:
             with self._database.read() as tx:
-                rows = page(tx, _runs.find(tx, run).num, after)
+                rows = page(tx, _runs.find(tx, run), after)
             after = -1
             for after, step, value in rows:  # noqa: B007 - the last one is where the next page begins
                 yield step, value

@@ -23,7 +23,7 @@ _NEXT: Final = f"""
         SELECT * FROM (SELECT seq, attempts, failures FROM queue WHERE run = ?1 AND stage = {_LOWEST}
                        AND ready_at = 0 AND lease_until <= ?2 ORDER BY seq LIMIT 1)
         LIMIT 1
-    ) JOIN steps USING (seq)
+    ) JOIN steps USING (seq) WHERE EXISTS (SELECT 1 FROM runs WHERE num = ?1 AND status = 'open')
 """  # noqa: S608 - put together from constants; values travel as parameters
 _HOLD: Final = "UPDATE queue SET lease_until = ?, attempts = attempts + 1 WHERE seq = ?"
 _ADD: Final = """
@@ -40,26 +40,38 @@ _MINE: Final = (
 
 
 @attrs.frozen
-class Run:
-    """A run as a transaction sees it."""
+class Prepared:
+    """A step as it will be stored."""
 
-    num: int
-    id: str
-    open: bool
+    step: Step
+    params: str
+    not_before: int | None
 
 
-def add(tx: sqlite3.Connection, run: int, steps: Iterable[Step]) -> None:
+def prepare(steps: Iterable[Step]) -> list[Prepared]:
+    """Make steps ready to be stored; before the transaction, for others wait for that."""
+    return [
+        Prepared(
+            step,
+            encode(step.params, f"step {step.key!r}: params"),
+            None if step.not_before is None else to_micros(step.not_before, f"step {step.key!r}: not_before"),
+        )
+        for step in steps
+    ]
+
+
+def add(tx: sqlite3.Connection, run: int, steps: Iterable[Prepared]) -> None:
     """Add steps to a run; those whose key is there already are left out."""
-    for step in steps:
-        what = f"step {step.key!r}"
-        not_before = None if step.not_before is None else to_micros(step.not_before, f"{what}: not_before")
-        params = encode(step.params, f"{what}: params")
-        added = tx.execute(_ADD, (run, step.key, step.kind, step.stage, not_before, step.signal, params))
+    for one in steps:
+        step = one.step
+        values = (run, step.key, step.kind, step.stage, one.not_before, step.signal, one.params)
+        added = tx.execute(_ADD, values)
         if added.rowcount:
-            _enqueue(tx, run, added.lastrowid, step, not_before or 0)
+            _enqueue(tx, run, added.lastrowid, one)
 
 
-def _enqueue(tx: sqlite3.Connection, run: int, seq: int | None, step: Step, not_before: int) -> None:
+def _enqueue(tx: sqlite3.Connection, run: int, seq: int | None, one: Prepared) -> None:
+    step, not_before = one.step, one.not_before or 0
     waits = step.signal is not None and not _take_signal(tx, run, step.signal, seq)
     ready_at, signal = (NEVER, step.signal) if waits else (not_before, None)
     tx.execute(_ENQUEUE, (seq, run, step.stage, ready_at, not_before, signal))
@@ -75,23 +87,37 @@ def _take_signal(tx: sqlite3.Connection, run: int, name: str, seq: int | None) -
     return taken.rowcount > 0
 
 
-def claim(tx: sqlite3.Connection, run: Run, now: int, lease: float) -> Claim | None:
-    """Take the next step of a run that can be done."""
-    row = tx.execute(_NEXT, (run.num, now)).fetchone()
+@attrs.frozen
+class Taken:
+    """A claim as it was read; params and payload are still text."""
+
+    row: tuple[Any, ...]
+    now: int
+    expires: int
+    payload: str | None
+
+    def read(self, run: str) -> Claim:
+        """The claim; after the transaction, for others wait for that."""
+        return Claim(
+            run=run,
+            step=_step(self.row),
+            seq=self.row[0],
+            attempt=self.row[7] + 1,
+            failures=self.row[8],
+            expires=from_micros(self.expires),
+            now=from_micros(self.now),
+            signal=None if self.payload is None else decode(self.payload),
+        )
+
+
+def claim(tx: sqlite3.Connection, run: int, now: int, lease: float) -> Taken | None:
+    """Take the next step of a run that can be done, if the run has not ended."""
+    row = tx.execute(_NEXT, (run, now)).fetchone()
     if row is None:
         return None
     expires = now + span(lease, "lease")
     tx.execute(_HOLD, (expires, row[0]))
-    return Claim(
-        run=run.id,
-        step=_step(row),
-        seq=row[0],
-        attempt=row[7] + 1,
-        failures=row[8],
-        expires=from_micros(expires),
-        now=from_micros(now),
-        signal=None if row[6] is None else _payload(tx, row[0]),
-    )
+    return Taken(row, now, expires, None if row[6] is None else _payload(tx, row[0]))
 
 
 def _step(row: tuple[Any, ...]) -> Step:
@@ -107,23 +133,29 @@ def _step(row: tuple[Any, ...]) -> Step:
     )
 
 
-def _payload(tx: sqlite3.Connection, seq: int) -> JSON:
+def _payload(tx: sqlite3.Connection, seq: int) -> str | None:
     row = tx.execute("SELECT payload FROM signals WHERE step IS NOT NULL AND step = ?", (seq,)).fetchone()
-    return None if row is None else decode(row[0])
+    return None if row is None else row[0]
 
 
-def finish(tx: sqlite3.Connection, held: Claim, result: JSON, now: int) -> None:
-    """Take a step off the queue and keep its result.
+def finish(tx: sqlite3.Connection, held: Claim, result: str, now: int) -> int:
+    """Take a step off the queue and keep its result; its run.
 
     Raises:
         LeaseLostError: Somebody else has taken it since.
     """
-    text = encode(result, f"step {held.step.key!r}: result")
-    _own(held, tx.execute(f"DELETE FROM queue {_MINE}", (held.seq, held.attempt, held.run)))  # noqa: S608
+    left = tx.execute(
+        f"DELETE FROM queue {_MINE} RETURNING run",  # noqa: S608
+        (held.seq, held.attempt, held.run),
+    ).fetchone()
+    if left is None:
+        raise _lost(held)
     tx.execute(
         "INSERT INTO results (seq, attempts, finished_at, result) VALUES (?, ?, ?, ?)",
-        (held.seq, held.attempt, now, text),
+        (held.seq, held.attempt, now, result),
     )
+    run: int = left[0]
+    return run
 
 
 def renew(tx: sqlite3.Connection, held: Claim, now: int, lease: float) -> Claim:
@@ -157,9 +189,13 @@ def release(tx: sqlite3.Connection, held: Claim) -> None:
 
 def _own(held: Claim, changed: sqlite3.Cursor) -> None:
     if not changed.rowcount:
-        raise LeaseLostError(
-            f"Step {held.step.key!r} of run {held.run}: its lease ran out, and somebody else took it."
-        )
+        raise _lost(held)
+
+
+def _lost(held: Claim) -> LeaseLostError:
+    return LeaseLostError(
+        f"Step {held.step.key!r} of run {held.run}: its lease ran out, and somebody else took it."
+    )
 
 
 def forgive(tx: sqlite3.Connection, run: int) -> None:
@@ -227,7 +263,8 @@ def unfinished(tx: sqlite3.Connection, run: int, after: int, limit: int) -> Iter
 
 
 __all__ = [
-    "Run",
+    "Prepared",
+    "Taken",
     "add",
     "claim",
     "deliver",
@@ -236,6 +273,7 @@ __all__ = [
     "finished",
     "forgive",
     "move",
+    "prepare",
     "release",
     "renew",
     "result",

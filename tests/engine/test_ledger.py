@@ -413,7 +413,7 @@ class TestMoreOfRuns:
         assert again != old
         ledger.claim(again, 30)
         ledger.claim(again, 30)
-        with pytest.raises(RunNotFoundError):
+        with pytest.raises(LeaseLostError):
             ledger.finish(zombie, Done())
         with pytest.raises(LeaseLostError):
             ledger.renew(zombie, 30)
