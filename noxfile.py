@@ -140,6 +140,19 @@ def agreement_full(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def plans_full(session: nox.Session) -> None:
+    """Plans among edits by others, and killed everywhere, far more often than in the usual run."""
+    session.install("-e", ".[test]")
+    files = ("interleavings", "apply_crash", "apply_killed")
+    session.run(
+        "pytest",
+        *(f"tests/plans/test_{name}.py" for name in files),
+        *session.posargs,
+        env={"BULKEDITOR_INTERLEAVINGS": "5000", "BULKEDITOR_CRASH_SHARE": "1", "BULKEDITOR_KILLS": "60"},
+    )
+
+
+@nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """The goals in figures, as ratios measured in one run: `nox -s bench -- decode`."""
     session.install("-e", ".[bench]")

@@ -22,10 +22,11 @@ from bulkeditor.http import Exchange, ServerFacts
 from bulkeditor.models import UNSET, encode
 from bulkeditor.plans._decide import ON_ERROR, ON_STALE, OnError, OnStale
 from bulkeditor.plans._document import PlanDocument
-from bulkeditor.plans._exact import column_of
+from bulkeditor.plans._exact import CUSTOM, column_of, entry_of
 from bulkeditor.plans._reading import FEW
 from bulkeditor.plans._rows import PlanRow, Value
 from bulkeditor.plans._stored import Given, state_of
+from bulkeditor.plans._values import check_fields
 
 UNDONE: Final = "plans/undone"
 """The space that notes the runs which take others back: their keys under ``run/what``."""
@@ -55,11 +56,21 @@ def check_options(on_stale: object, on_error: object, undoable_for: timedelta) -
 
 
 def check_rows(rows: Sequence[PlanRow]) -> None:
-    """Refuse rows that contradict each other.
+    """Refuse rows that contradict each other, and what no plan of this library holds: a file can be forged.
 
     Raises:
-        PlanError: Two rows are about the same field of the same product.
+        PlanError: Two rows are about the same field of the same product, or the whole of a product's custom
+            fields is one row, or a field that always has a value is to have none.
+        InvalidInputError: A field cannot be changed.
     """
+    check_fields((row.field for row in rows), "The plan")
+    for row in rows:
+        absent = row.before is UNSET or row.after is UNSET
+        if row.field == CUSTOM or (absent and entry_of(row.field) is None):
+            raise PlanError(
+                f"The plan has a row for {row.field} of {row.product} that no rule makes.",
+                hint="Make the plan again.",
+            )
     twice = [key for key, times in Counter((row.product, row.field) for row in rows).items() if times > 1]
     if twice:
         product, field = twice[0]

@@ -226,7 +226,9 @@ class Work:
 
     def unmarked(self, of: Pass) -> Iterator[str]:
         """The products that were not dealt with in a pass."""
-        return (product for product in self.products(of) if not self.marked(product, of))
+        # Two passes over the store, not a look-up for each product: a plan may have a hundred thousand.
+        marked = {product for product, _ in self.ctx.entries(self.ctx.own(f"{_SEEN}/{of}"))}
+        return (product for product in self.products(of) if product not in marked)
 
     # Writes
 

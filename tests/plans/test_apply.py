@@ -305,6 +305,26 @@ def test_guards_other_shops_and_read_only_clients_are_refused_before_anything_is
     assert len(sandbox.journal) == requests + 1
 
 
+FORGED = [
+    ("id", "product_id_2"),  # it would write to another product
+    ("expected", {}),
+    ("updated_at", "2026-01-01"),
+    ("custom_fields", {"a": 1}),
+    ("price", UNSET),
+]
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=lambda forged: forged[0])
+def test_a_forged_plan_is_refused(
+    shop: Any, sandbox: be.Sandbox, making: Making, forged: tuple[str, Any]
+) -> None:
+    row = be.PlanRow(product=ONE, field=forged[0], before=None, after=forged[1])
+    plan = making(shop, (ONE, "vendor", "Acme"), row)
+    with pytest.raises((be.InvalidInputError, be.PlanError), match="The plan"):
+        plan.apply()
+    assert not writes(sandbox)
+
+
 def test_a_plan_without_rows_is_a_run_that_is_done(shop: Any, making: Making) -> None:
     run = making(shop).apply()
     assert (run.status, len(run.report)) == ("done", 0)
