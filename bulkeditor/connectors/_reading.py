@@ -141,6 +141,11 @@ class Reader:
             raise ConfigurationError(f"{connector.name} is not read: its direction is 'outbound'.")
         if isinstance(wish.keys, str) or isinstance(wish.fields, str):
             raise InvalidInputError("keys and fields are lists of names, not one text.")
+        for bound in (wish.since, wish.until):
+            if isinstance(bound, datetime) and bound.tzinfo is None:
+                raise InvalidInputError(
+                    f"The time {bound.isoformat()} has no zone.", hint="Add one: datetime(…, tzinfo=UTC)."
+                )
         if wish.since is not None and connector.layout().cursor is None:
             raise ConfigurationError(
                 f"{connector.name} cannot say what changed since then: it has no cursor.",

@@ -560,3 +560,46 @@ def test_versions_of_a_row_that_python_hashes_alike_are_both_read(mode, serve):
     opened = mode(Small(base_url=system.base_url))
     assert [record["inventory_quantity"] for record in opened.read()] == [-1, -2, -1]
     assert opened.session.ledger.reasons == {"duplicate": 1}
+
+
+@pytest.mark.parametrize(
+    ("wish", "problem"),
+    [
+        ({"since": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - what is refused
+        ({"until": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - as above
+        ({"keys": "abc"}, "lists of names, not one text"),
+        ({"fields": "sku"}, "lists of names, not one text"),
+        ({"keys": ["a"]}, "cannot read single records"),
+        ({"known": ["a"]}, "cannot infer deletions"),
+        ({"resume": {"place": 7}}, "resume of a page"),
+    ],
+)
+def test_wishes_that_cannot_be_met_are_named_before_anything_is_sent(mode, serve, wish, problem):
+    system = serve([])
+    with pytest.raises((be.ConfigurationError, be.InvalidInputError), match=problem):
+        mode(Small(base_url=system.base_url)).pages(**wish)
+    assert not system.journal
+
+
+def test_deletions_are_inferred_from_a_whole_read_only(mode, serve):
+    class Scanned(Small):
+        name = "scanned"
+        capabilities = Capabilities(deletions="full_scan", by_key=True)
+
+    system = serve([])
+    for wish in ({"since": T0}, {"keys": ["a"]}, {"resume": {"place": {"page": 1}}}):
+        with pytest.raises(be.InvalidInputError, match="from a whole read only"):
+            mode(Scanned(base_url=system.base_url)).pages(known=["a", "b"], **wish)
+
+
+def test_a_system_without_a_cursor_says_so(mode, serve):
+    class Timeless(Small):
+        name = "timeless"
+        cursor = None
+
+    system = serve([rows({"no": "1"})])
+    opened = mode(Timeless(base_url=system.base_url))
+    with pytest.raises(be.ConfigurationError, match="it has no cursor"):
+        opened.read(since=T0)
+    assert len(opened.read()) == 1
+    assert opened.session.bookmark is None
