@@ -218,7 +218,7 @@ class _Walked:
     problems = ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ids=_ids, ending=st.sampled_from(ENDINGS), data=st.data())
 def test_whatever_a_product_holds_comes_back(
     tmp_path_factory: pytest.TempPathFactory, ids: list[str], ending: str, data: st.DataObject
