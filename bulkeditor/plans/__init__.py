@@ -11,7 +11,7 @@ from bulkeditor.plans._money import cost, price
 from bulkeditor.plans._report import Balance, RunHead, RunReport
 from bulkeditor.plans._report_diff import RunDiff
 from bulkeditor.plans._rows import ChangeOutcome, PlanRow, SkippedRow
-from bulkeditor.plans._rule import Rule, Skip, rule
+from bulkeditor.plans._rule import Changes, Rule, Skip, rule
 from bulkeditor.plans._set import custom_fields, set_field
 from bulkeditor.plans._tags import tags
 from bulkeditor.plans._text import text
@@ -21,6 +21,7 @@ __all__ = [
     "BackupReport",
     "Balance",
     "ChangeOutcome",
+    "Changes",
     "Counts",
     "Draft",
     "Guard",

@@ -1,6 +1,6 @@
 """How a user's own program sees the types: checked by mypy --strict and by pyright, never run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import assert_type
@@ -30,6 +30,51 @@ def connect() -> None:
     be.BulkEditor(
         auth=be.auth.OAuth2(client_id="i", client_secret="s", token_url="https://t.example.com/token")
     )
+
+
+@be.plans.rule(reads=["price", "cost"], text="twice the cost")
+def twice(row: be.plans.Draft) -> be.plans.Changes | be.plans.Skip:
+    cost = row.amount("cost")
+    assert_type(cost, Decimal | None)
+    return {"price": row.rounded(2 * cost)} if cost else be.plans.Skip("blank_cost", "no cost")
+
+
+class Weekdays:
+    """A guard of one's own."""
+
+    reads = frozenset({"tags"})
+    on_violation: be.guards.OnViolation = "stop"
+
+    def check(self, row: be.plans.Draft, /) -> be.guards.Objection | None:
+        return be.guards.Objection("never", "price") if row["tags"] else None
+
+    def check_plan(self, rows: Sequence[be.PlanRow], /) -> str | None:
+        return None if rows else "empty"
+
+
+def plans(shop: be.BulkEditor) -> None:
+    plan = shop.plan(
+        filter='vendor = "Premium Brand"',
+        updates=[be.price.percentage(-20).ending(".99", mode="down"), be.tags.add("sale"), twice],
+        guards=[be.guards.floor("cost"), be.guards.max_change(percent=40), Weekdays()],
+        currency="EUR",
+    )
+    assert_type(plan, be.Plan)
+    assert_type(plan.rows, tuple[be.PlanRow, ...])
+    assert_type(plan.counts.read, int)
+    assert_type(shop.plan(updates=twice, guards=Weekdays(), all_products=True), be.Plan)
+    assert_type(shop.plan_from_rows([{"id": "1", "price": "2"}, be.ProductUpdate(id="2")]), be.Plan)
+    assert_type(shop.load_plan("sale.plan.json"), be.Plan)
+    assert_type(be.PlanDocument.load("sale.plan.json"), be.PlanDocument)
+    assert_type(plan.diff(plan).added, tuple[be.PlanRow, ...])
+    for violation in plan.violations:
+        assert_type(violation.product, str | None)
+
+
+async def plans_async(shop: be.AsyncBulkEditor) -> None:
+    assert_type(await shop.plan(updates=be.price.set(1), filter=F.vendor == "X"), be.AsyncPlan)
+    assert_type(await shop.plan_from_rows([{"id": "1", "price": "2"}]), be.AsyncPlan)
+    assert_type(shop.load_plan("sale.plan.json"), be.AsyncPlan)
 
 
 def products(shop: be.BulkEditor) -> None:
