@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import Final
 
+from bulkeditor._wal import use_wal
 from bulkeditor.engine import _forks
 from bulkeditor.engine._schema import APPLICATION_ID, MIGRATIONS
 from bulkeditor.errors import ConfigurationError, InvalidInputError, StoreError
@@ -171,9 +172,14 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        version = self._version(connection)
+        # In one transaction: else what another process makes at this moment is seen half.
+        connection.execute("BEGIN")
+        try:
+            version = self._version(connection)
+        finally:
+            connection.execute("ROLLBACK")
         if not self.in_memory:
-            connection.execute("PRAGMA journal_mode = WAL")
+            use_wal(connection, self._busy)
         if version < len(self._migrations):
             self._migrate(connection)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from bulkeditor._wal import use_wal
 from bulkeditor.errors import ConfigurationError, StoreError
 from bulkeditor.webhooks._inbox import Effect
 from bulkeditor.webhooks._sql import MICROSECONDS, SQLInbox, Transaction, require_known
@@ -61,7 +62,6 @@ CREATE TABLE bulkeditor_inbox_handled (
 ) STRICT, WITHOUT ROWID;
 """,
 )
-_PAUSE: Final = 0.01
 _NOW: Final = re.compile(r"\{now\}")
 
 
@@ -147,26 +147,13 @@ class SQLiteInbox(SQLInbox):
             self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
         )
         try:
-            self._use_wal(connection)
+            use_wal(connection, self._timeout)
             connection.execute("PRAGMA synchronous = FULL")
             self._migrate(connection)
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _use_wal(self, connection: sqlite3.Connection) -> None:
-        # Where several open a new file at once, SQLite does not wait here, whatever the timeout is.
-        deadline = time.monotonic() + self._timeout
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(_PAUSE)
-            else:
-                return
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ class TestOpening:
             other.execute("CREATE TABLE notes (text)")
         other.close()
         refused(path, "is the SQLite file of another program")
+
+    def test_a_new_file_that_many_open_at_once(self, tmp_path):
+        together = threading.Barrier(8)
+
+        def opened(path):
+            together.wait()
+            SQLiteLedger(path).close()
+
+        with ThreadPoolExecutor(8) as pool:
+            for number in range(12):
+                list(pool.map(opened, [tmp_path / f"{number}.db"] * 8))
 
     def test_a_file_that_another_program_has_only_marked(self, path):
         other = sqlite3.connect(path)
