@@ -67,6 +67,7 @@ class Entry:
         method: HTTP method.
         path: Path without the query.
         params: Query parameters.
+        query: The query just as it came, for whoever checks a signature or an encoding.
         headers: Header fields, names in lower case.
         body: The body.
         at: When, by the stand-in's clock.
@@ -82,6 +83,7 @@ class Entry:
     headers: Mapping[str, str]
     body: bytes
     at: datetime
+    query: str = ""
     status: int | None = None
     fault: str | None = None
     effects: list[Effect] = attrs.field(factory=list)
@@ -284,6 +286,7 @@ class StandIn:
             method=asked.method,
             path=url.path,
             params=dict(parse_qsl(url.query, keep_blank_values=True)),
+            query=url.query,
             headers=asked.headers,
             body=asked.body,
             at=self.clock.now(),
