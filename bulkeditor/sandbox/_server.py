@@ -17,6 +17,8 @@ from bulkeditor.sandbox._app import LINK, App, Link
 HOST: Final = "127.0.0.1"
 # How long a stopping server waits for requests that are still at work.
 _GRACE: Final = 3.0
+# A new transport is ready, and a closed one has let go of its socket, after fewer rounds of the loop.
+_ROUNDS: Final = 5
 
 
 class Server:
@@ -145,6 +147,11 @@ class _Uvicorn(uvicorn.Server):
             return
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A server that is closed leaks what it has accepted and not yet handed on: first accept nothing more.
+        for server in self.servers:
+            for sock in server.sockets:
+                asyncio.get_running_loop().remove_reader(sock)
+        await _rounds()
         for server in self.servers:
             server.close()
         for sock in sockets or ():
@@ -160,9 +167,12 @@ class _Uvicorn(uvicorn.Server):
                 await asyncio.wait(late)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        # Closed transports let go of their sockets in the loop's next rounds.
-        for _ in range(3):
-            await asyncio.sleep(0)
+        await _rounds()
+
+
+async def _rounds() -> None:
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
 
 
 def _listen(port: int) -> socket.socket:

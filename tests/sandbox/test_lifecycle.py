@@ -45,6 +45,22 @@ def test_nothing_is_left_after_many_starts_and_stops(receiver):
     assert descriptors() <= files + 1
 
 
+def test_what_is_accepted_at_the_last_moment_is_closed_too():
+    with Sandbox():
+        pass
+    gc.collect()
+    files = descriptors()
+    for _ in range(10):
+        with Sandbox() as sandbox:
+            port = httpx.URL(sandbox.base_url).port
+            calls = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+        for call in calls:
+            call.close()
+        # Of a socket that nothing closed, a collection would only take the number away.
+        assert descriptors() <= files + 1
+    gc.collect()
+
+
 def test_a_stopped_sandbox_starts_again_with_its_port_and_data(serve):
     sandbox, http = serve()
     url = sandbox.base_url
