@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bulkeditor.connectors._types import Batch, Change, Outcome
@@ -73,13 +74,16 @@ def _idle(change: Change) -> Outcome | None:
     return None
 
 
-def batches(connector: Connector, changes: Sequence[Change], idempotency_key: str | None) -> Iterator[Batch]:
+def batches(
+    connector: Connector, changes: Sequence[Change], idempotency_key: str | None, now: datetime
+) -> Iterator[Batch]:
     """The changes in batches: within the limits of rows and bytes, and no key twice in one.
 
     Args:
         connector: Knows the limits.
         changes: What is to be sent.
         idempotency_key: Of the whole write; each batch gets one of its own, made of it. None = random ones.
+        now: When the write began.
     """
     rows, most = connector.batch_limit(), connector.limits.batch_bytes
     root = idempotency_key or str(uuid.uuid4())
@@ -90,7 +94,7 @@ def batches(connector: Connector, changes: Sequence[Change], idempotency_key: st
         weight = connector.weight(change) if most is not None else 0
         full = len(batch) >= rows or change.key in keys or (most is not None and size + weight > most)
         if batch and full:
-            yield Batch(tuple(batch), idempotency_key=derived(root, str(number)))
+            yield Batch(tuple(batch), idempotency_key=derived(root, str(number)), now=now)
             number += 1
             batch, size = [], 0
             keys = set()
@@ -98,7 +102,7 @@ def batches(connector: Connector, changes: Sequence[Change], idempotency_key: st
         keys.add(change.key)
         size += weight
     if batch:
-        yield Batch(tuple(batch), idempotency_key=derived(root, str(number)))
+        yield Batch(tuple(batch), idempotency_key=derived(root, str(number)), now=now)
 
 
 def derived(key: str, part: str) -> str:

@@ -185,6 +185,7 @@ class Reader:
             resume=cast("Place", place),
             keys=tuple(wish.keys),
             page_size=wish.page_size or connector.limits.page_size,
+            now=now,
         )
 
     def _page(self, step: Records) -> tuple[Page]:

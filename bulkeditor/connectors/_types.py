@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, TypeVar, overload
@@ -43,6 +43,7 @@ class Query:
         resume: Where to go on; empty = at the beginning.
         keys: Only these records, where the connector declares ``by_key``; empty = all.
         page_size: Rows for each page; None = the connector's own choice.
+        now: When the read began, for systems whose values have a time at which they hold; None in a probe.
     """
 
     fields: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class Query:
     resume: Place = NOWHERE
     keys: tuple[str, ...] = ()
     page_size: int | None = None
+    now: datetime | None = None
 
     def wants(self, *names: str) -> bool:
         """Whether any of these fields is asked for, to spare the requests that others would cost."""
@@ -259,10 +261,12 @@ class Batch(Sequence[Change]):
     Args:
         changes: The changes.
         idempotency_key: A UUID for the request that carries them: the same whenever this batch is sent again.
+        now: When the write began, for systems that want a date with what is booked.
     """
 
     changes: tuple[Change, ...]
     idempotency_key: str = attrs.field(kw_only=True, factory=lambda: str(uuid.uuid4()))
+    now: datetime = attrs.field(kw_only=True, factory=lambda: datetime.now(UTC))
 
     @overload
     def __getitem__(self, index: int) -> Change: ...
@@ -363,12 +367,14 @@ class PurchaseOrder:
         lines: What to order.
         location: Where it is to be delivered.
         reference: Our own number; carried along, so that an order whose answer was lost can be found.
+        due: When it is to be delivered; some systems want to know.
     """
 
     supplier: str
     lines: tuple[PurchaseLine, ...]
     location: str | None = None
     reference: str | None = None
+    due: date | None = None
 
 
 @attrs.frozen(kw_only=True)

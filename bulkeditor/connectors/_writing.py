@@ -92,7 +92,7 @@ class Writer:
                 refused.append(outcome)
         if refused:
             yield self._settled(refused)
-        for batch in batches(self._connector, accepted, self._key):
+        for batch in batches(self._connector, accepted, self._key, self._now):
             if self._end is not None:
                 yield self._settled([_not_sent(change, self._end) for change in batch])
             else:
@@ -140,7 +140,9 @@ class Writer:
             for part, changes in (("a", batch.changes[:half]), ("b", batch.changes[half:])):
                 if self._end is None:
                     yield from self._send(
-                        Batch(changes, idempotency_key=derived(batch.idempotency_key, part))
+                        attrs.evolve(
+                            batch, changes=changes, idempotency_key=derived(batch.idempotency_key, part)
+                        )
                     )
             left = [change for change in batch if id(change) in self._open]
             if self._end is not None:

@@ -512,6 +512,38 @@ def test_an_order_that_is_not_kept_is_not_believed(mode, serve):
     assert opened.session.bookmark is None
 
 
+def test_a_connector_knows_when_a_read_or_a_write_began(mode, serve, clock):
+    """Prices have a validity, and bookings a date; the connector itself has no clock."""
+
+    class Dated(Small):
+        name = "dated"
+        limits = Limits(batch_size=4)
+
+        def read(self, query: Query):
+            response = yield self.get(self.url("/prices", valid_at=query.now))
+            yield Records(response.json()["rows"])
+
+        def write(self, batch: Batch):
+            yield self.post("/bookings", json=[batch.now.isoformat(), *(change.key for change in batch)])
+            yield Outcomes([change.outcome("updated") for change in batch])
+
+    def answer(entry: Entry) -> Answer:
+        # A row that is refused makes the batch be halved: its halves know the time as well.
+        refused = entry.method == "POST" and "b" in entry.json() and len(entry.json()) > 2
+        return Answer(status=400, body={"code": "bad_row"}) if refused else rows()
+
+    system = serve(answer)
+    opened = mode(Dated(base_url=system.base_url), clock=clock)
+    began = clock.now()
+    opened.read()
+    opened.write([Change(key=key, values={"price": 1}) for key in "abcd"])
+    assert began <= datetime.fromisoformat(system.journal[0].params["valid_at"]) <= clock.now()
+    told = [entry.json() for entry in system.journal[1:]]
+    assert len(told) > 2
+    (when,) = {dates[0] for dates in told}
+    assert began <= datetime.fromisoformat(when) <= clock.now()
+
+
 # --- purchase orders
 
 
