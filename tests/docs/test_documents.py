@@ -1,8 +1,12 @@
-"""Every Python block of README.md and docs/ runs as it stands; a `text` block after it is its output."""
+"""Every Python block of README.md and docs/ runs as it stands; a `text` block after it is its output.
+
+A block that begins with the comment `# name.py` is put into that file as well.
+"""
 
 import doctest
 import gc
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +19,7 @@ import bulkeditor as be
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FILE = re.compile(r"\A# (\w+)\.py\n")
 EXPECTED = re.compile(r"\A[`\s]*\n```text\n(.*?)```", re.DOTALL)
 
 
@@ -43,6 +48,7 @@ def shop_in_the_environment(
     # As the guides to webhooks have it: export WEBHOOK_SECRET="$(python -m bulkeditor listen --print-secret)"
     monkeypatch.setenv("WEBHOOK_SECRET", "whsec_c2VjcmV0IG9mIHRoZSByZWFkZXIncyBvd24=")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # for the files that blocks name
     yield
     sandbox.faults.clear()
     sandbox.restore(before)
@@ -53,11 +59,14 @@ def shop_in_the_environment(
 )
 @pytest.mark.usefixtures("shop_in_the_environment")
 def test_blocks_run_and_print_what_the_page_says(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    document = parse(page)
+    document, files = parse(page), set[str]()
     document.namespace["__name__"] = "__main__"  # as in a reader's own file
     checked = 0
     for example in document.examples():
         capsys.readouterr()
+        if named := FILE.match(example.parsed):
+            files.add(named[1])
+            Path(f"{named[1]}.py").write_text(example.parsed, "utf-8")
         example.evaluate()
         checked += 1
         printed = capsys.readouterr().out
@@ -67,6 +76,8 @@ def test_blocks_run_and_print_what_the_page_says(page: Path, capsys: pytest.Capt
     # A block that the parser overlooks (indented, or fenced otherwise) would never run.
     assert checked == len(re.findall(r"^\s*```\s*\{?\.?py", document.text, re.MULTILINE))
     document.namespace.clear()
+    for name in files:
+        sys.modules.pop(name, None)
     gc.collect()  # what a block left open warns now, in the test of its own page
 
 
