@@ -189,6 +189,10 @@ class StandIn:
         """A record in our words; None when there is none."""
         raise NotImplementedError
 
+    def route(self, entry: Entry) -> str:
+        """What tells one question from another, for ``repeat_page``; by default its path."""
+        return entry.path
+
     # What a subclass uses
 
     def strikes(self, kind: FaultKind, entry: Entry) -> bool:
@@ -314,7 +318,9 @@ class StandIn:
             ),
             "server_error": lambda: Answer(status=503, body={"error": "out of order"}),
             "never_sent": lambda: None,
-            "repeat_page": lambda: self._before.get((entry.method, entry.path)) or self._carried_out(entry),
+            "repeat_page": lambda: (
+                self._before.get((entry.method, self.route(entry))) or self._carried_out(entry)
+            ),
         }
         if rule.kind in refusals:
             return refusals[rule.kind]()
@@ -325,7 +331,7 @@ class StandIn:
 
     def _carried_out(self, entry: Entry) -> Answer:
         answer = self.handle(entry)
-        self._before[(entry.method, entry.path)] = answer
+        self._before[(entry.method, self.route(entry))] = answer
         return answer
 
     def _take(self, entry: Entry, kinds: tuple[FaultKind, ...]) -> _Rule | None:
