@@ -23,7 +23,7 @@ from graphql import (
     GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
-    execute_sync,
+    execute_sync,  # pyright: ignore[reportUnknownVariableType] - its middleware is untyped
     get_operation_ast,
     parse,
     validate,
@@ -176,7 +176,8 @@ class Shopify(StandIn):
             return Answer(status=415, body={"errors": "Unsupported Media Type"})
         try:
             body = cast("dict[str, Any]", entry.json())
-            query, variables = body["query"], body.get("variables") or {}
+            query = body["query"]
+            variables = cast("dict[str, object]", body.get("variables") or {})
             read = _read(query, body.get("operationName"))
         except (ValueError, KeyError, TypeError):
             return Answer(status=400, body={"errors": {"query": "Required parameter missing or invalid"}})
@@ -232,7 +233,7 @@ class Shopify(StandIn):
             variable_values=dict(variables),
             operation_name=operation.name.value if operation.name else None,
             field_resolver=resolve,
-            type_resolver=lambda value, *_: value.typename,
+            type_resolver=_kind,
         )
         answer: dict[str, Any] = {} if result.data is None and result.errors else {"data": result.data}
         if result.errors:
@@ -257,11 +258,15 @@ def _read(query: str, name: str | None = None) -> _Read:
         document = parse(query)
     except GraphQLSyntaxError as error:
         return _Read(_NOTHING, None, [_formatted(error)])
-    errors = [_formatted(error) for error in validate(schema(), document)]
+    errors: list[dict[str, object]] = [_formatted(error) for error in validate(schema(), document)]
     operation = get_operation_ast(document, name)
     if operation is None and not errors:
         errors = [{"message": "No operation was named, and there is not just one."}]
     return _Read(document, None if errors else operation, errors)
+
+
+def _kind(value: Any, *_: object) -> str:
+    return cast("str", value.typename)
 
 
 def _formatted(error: GraphQLError) -> dict[str, object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bulkeditor.errors import MissingExtraError
 
 try:
-    import graphql  # noqa: F401 - what every part needs is asked for once, here
+    from importlib import import_module
+
+    import_module("graphql")  # what every part needs is asked for once, here
 except ImportError as error:
     raise MissingExtraError("test", feature="the stand-in for Shopify") from error

@@ -64,6 +64,14 @@ class Operation:
         """Whether it runs no more."""
         return self.status in ("CANCELED", "COMPLETED", "FAILED")
 
+    def look(self, now: datetime) -> None:
+        """It gets on each time that somebody asks."""
+        if self.ended:
+            return
+        self.looks += 1
+        if self.looks > 1:
+            self.completed_at = now
+
     @property
     def error_code(self) -> str | None:
         """Why it failed."""
@@ -182,9 +190,8 @@ class Bulk:
     def looked_at(self, gid: object) -> Operation | None:
         """The same, a little later each time."""
         operation = self.operation(gid)
-        if operation is not None and not operation.ended:
-            operation.looks += 1
-            operation.completed_at = self.now() if operation.ended else None
+        if operation is not None:
+            operation.look(self.now())
         return operation
 
     def listed(self, **args: Any) -> object:
@@ -192,7 +199,7 @@ class Bulk:
         for name in ("query", "sort_key"):
             args.pop(name, None)
         for operation in self.operations:
-            self.looked_at(operation.id)
+            operation.look(self.now())
         paging: Paging[Operation] = Paging(key=lambda one: (one.number, one.number))
         return paging.cut(self.operations, **args)
 
@@ -251,10 +258,6 @@ class Bulk:
             return Answer(status=403, body=b"<Error><Code>AccessDenied</Code></Error>")
         self._files[key] = content
         return Answer(status=201 if entry.method == "POST" else 200)
-
-
-def _number(operation: Operation) -> tuple[int, int]:
-    return operation.number, operation.number
 
 
 def _parts(entry: Entry) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import attrs
 from graphql import GraphQLError
@@ -48,6 +48,7 @@ _NEEDS: Final[Mapping[str, str]] = {
     ),
 }
 SCOPES: Final = frozenset(_NEEDS.values())
+_CALM: Final[Mapping[str, bool]] = {}
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
@@ -91,7 +92,7 @@ class Context:
     def variants(self, info: Info, rows: Sequence[ProductVariant], **args: Any) -> Connection[ProductVariant]:
         """A page of variants; as rows of the catalog they are counted, and faults strike."""
         path = info.path.as_list()
-        faults = self._faults() if len(path) == 1 else {}
+        faults = self._faults() if len(path) == 1 else _CALM
         page = self._cut(rows, args.pop("query", None), args.pop("sort_key", "ID"), faults, **args)
         # Aliases hide the root field's own name; what the catalog is read by is not given one here.
         if len(path) == 1 or path[0] == "products":
@@ -153,7 +154,9 @@ def resolve(source: object, info: Info, **args: Any) -> object:
             requiredAccess=f"`{needed}` access scope.",
         )
     name = snake(info.field_name)
-    value = source.get(name) if isinstance(source, Mapping) else getattr(source, name)
+    value: Any = getattr(source, name, None)
+    if isinstance(source, Mapping):
+        value = cast("Mapping[str, Any]", source).get(name)
     if not callable(value):
         return value
     try:

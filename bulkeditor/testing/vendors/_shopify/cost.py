@@ -21,13 +21,13 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    NamedTypeNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
     get_named_type,
     value_from_ast_untyped,
 )
-from graphql.utilities import type_from_ast
 
 MUTATION: Final = 10
 MOST: Final = 1000
@@ -104,13 +104,16 @@ class Costs:
             if isinstance(node, FieldNode):
                 total += self._field(node, parent)
             elif isinstance(node, InlineFragmentNode):
-                on = type_from_ast(self.schema, node.type_condition) if node.type_condition else parent
-                total += self._selected(node.selection_set, cast("GraphQLNamedType", on))
+                on = self._named(node.type_condition) if node.type_condition else parent
+                total += self._selected(node.selection_set, on)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self._fragment(node.name.value)
-                on = type_from_ast(self.schema, fragment.type_condition)
-                total += self._selected(fragment.selection_set, cast("GraphQLNamedType", on))
+                on = self._named(fragment.type_condition)
+                total += self._selected(fragment.selection_set, on)
         return total
+
+    def _named(self, node: NamedTypeNode) -> GraphQLNamedType:
+        return self.schema.type_map[node.name.value]
 
     def _fragment(self, name: str) -> FragmentDefinitionNode:
         return next(
@@ -122,7 +125,8 @@ class Costs:
     def _field(self, node: FieldNode, parent: GraphQLNamedType) -> int:
         if not node.selection_set:
             return 0
-        kind = get_named_type(cast("GraphQLObjectType", parent).fields[node.name.value].type)
+        field = cast("GraphQLObjectType", parent).fields[node.name.value]
+        kind = cast("GraphQLNamedType", get_named_type(field.type))
         inner = self._selected(node.selection_set, kind)
         if kind.name.endswith("Connection"):
             return max(1, self._size(node)) * inner

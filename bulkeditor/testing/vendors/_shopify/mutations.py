@@ -197,19 +197,15 @@ class Mutations(Stock):
         return []
 
     def metafields_delete(self, _info: Info, metafields: Sequence[Input]) -> Mapping[str, object]:
-        """Delete custom fields; null for one that there is none of."""
-        gone: list[object] = []
+        """Delete custom fields; one that there is none of is no error."""
         for given in metafields:
             owner = self.context.shop.resource(given["ownerId"])
             place = (given["namespace"], given["key"])
-            if not isinstance(owner, Owner) or place not in owner.fields:
-                gone.append(None)
-                continue
-            held = owner.fields.pop(place)
-            StandIn.commit(self.context.entry, _sku(owner), "custom_fields", held.value, None)
-            self._changed(owner)
-            gone.append({"key": held.key, "namespace": held.namespace, "owner_id": owner.id})
-        return {"deleted_metafields": gone, "user_errors": []}
+            if isinstance(owner, Owner) and place in owner.fields:
+                held = owner.fields.pop(place)
+                StandIn.commit(self.context.entry, _sku(owner), "custom_fields", held.value, None)
+                self._changed(owner)
+        return {"user_errors": []}
 
     def _keep(self, owner: Owner, given: Input, key: str) -> object:
         place = (given.get("namespace") or "", given["key"])

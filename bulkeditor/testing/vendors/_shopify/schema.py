@@ -199,7 +199,6 @@ type InventoryAdjustmentGroup implements Node {
   changes(inventoryItemIds: [ID!], locationIds: [ID!], quantityNames: [String!]): [InventoryChange!]!
   createdAt: DateTime! id: ID! reason: String! referenceDocumentUri: String
 }
-type MetafieldIdentifier { key: String! namespace: String! ownerId: ID! }
 type ProductVariantsBulkUpdatePayload {
   product: Product productVariants: [ProductVariant!] userErrors: [ProductVariantsBulkUpdateUserError!]!
 }
@@ -213,7 +212,7 @@ type InventoryAdjustQuantitiesPayload {
   inventoryAdjustmentGroup: InventoryAdjustmentGroup userErrors: [InventoryAdjustQuantitiesUserError!]!
 }
 type MetafieldsSetPayload { metafields: [Metafield!] userErrors: [MetafieldsSetUserError!]! }
-type MetafieldsDeletePayload { deletedMetafields: [MetafieldIdentifier] userErrors: [UserError!]! }
+type MetafieldsDeletePayload { userErrors: [UserError!]! }
 """
 
 _ROOTS: Final = """

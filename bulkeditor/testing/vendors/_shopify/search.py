@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import attrs
 
@@ -22,7 +22,7 @@ Test: TypeAlias = Callable[[Facts], bool]
 _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<bracket>[()])
     |(?P<minus>-)?(?:(?P<field>[A-Za-z_][\w.]*):(?P<how><=|>=|<|>)?)?
-     (?:'(?P<single>(?:\\.|[^'\\])*)'|"(?P<double>(?:\\.|[^"\\])*)"|(?P<word>(?:\\.|[^\s()\\])+)))""",
+     (?:'(?P<single>(?:\\.|[^'\\])*)'|"(?P<double>(?:\\.|[^"\\])*)"|(?P<word>(?:\\.|[^\s()'"\\])+)))""",
     re.VERBOSE,
 )
 _ESCAPED: Final = re.compile(r"\\(.)")
@@ -132,7 +132,7 @@ def _holds(fact: object, how: str, value: str, *, split: bool) -> bool:
         return value.lstrip("-").isdecimal() and _COMPARE[how](_order(fact, int(value)))
     # Texts are found whatever their letter case.
     wanted = [value.casefold(), *(value.casefold().split(",") if split else ())]
-    facts: Sequence[object] = fact if isinstance(fact, list) else [] if fact is None else [fact]
+    facts = cast("Sequence[object]", fact if isinstance(fact, list) else [] if fact is None else [fact])
     return any(str(one).casefold() in wanted for one in facts)
 
 

@@ -238,14 +238,18 @@ class Stock:
                     "ledger_document_uri": row.get("ledgerDocumentUri"),
                 }
             )
-        group = {
+        group: dict[str, object] = {
             "id": f"gid://shopify/InventoryAdjustmentGroup/{len(self.remembered.answers) + 1}",
             "created_at": shop.now(),
             "reason": given["reason"],
             "reference_document_uri": given.get("referenceDocumentUri"),
-            "changes": lambda _info, **_: changes,
+            "changes": _always(changes),
         }
         return {"inventory_adjustment_group": group, "user_errors": []}
+
+
+def _always(value: object) -> Callable[..., object]:
+    return lambda *_info, **_args: value  # pyright: ignore[reportUnknownLambdaType] - whatever is asked
 
 
 def _complete(name: str, rows: Sequence[Input]) -> None:

@@ -66,7 +66,7 @@ def _set(shop: Shop, variant: ProductVariant, name: str, value: Any) -> None:
             _level(shop, variant, shop.locations[0].name).states["available"] = int(value or 0)
         case "inventory_levels":
             for place, held in value.items():
-                states = held if isinstance(held, Mapping) else {"available": held}
+                states = {"available": held} if isinstance(held, int) else held
                 _level(shop, variant, place).states.update(states)
         case "custom_fields":
             for key, text in value.items():
