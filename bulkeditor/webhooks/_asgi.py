@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -13,6 +14,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _JSON: Final = (b"content-type", b"application/json")
+_BODY_WITHIN: Final = 30.0
+"""Seconds for a body to come: whoever lets it trickle must not keep connections and memory for ever."""
 
 
 class Inbound(Protocol):
@@ -91,7 +94,12 @@ class ASGIApp:
         # A mounted application is not told when the server starts.
         await self._receiver.start_async()
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
-        body = await _body(receive, headers, self._receiver.max_body)
+        try:
+            async with asyncio.timeout(_BODY_WITHIN):
+                body = await _body(receive, headers, self._receiver.max_body)
+        except TimeoutError:
+            await _answer(send, 408, b"", [(b"connection", b"close")])
+            return
         if body is None:
             return
         if len(body) > self._receiver.max_body:

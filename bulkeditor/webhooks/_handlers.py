@@ -28,6 +28,7 @@ class Handler:
         call: The function.
         shares: Whether it works within the inbox's transaction, whose connection is its second argument.
         waits: Whether it is a coroutine function.
+        stale: Whether it handles what came too late.
     """
 
     name: str
@@ -35,6 +36,12 @@ class Handler:
     call: Callable[..., Any]
     shares: bool
     waits: bool
+    stale: bool = False
+
+    @property
+    def key(self) -> str:
+        """What it is called where the inbox notes that it is done with an event."""
+        return f"{'stale ' if self.stale else ''}{self.wanted} {self.name}"
 
     def takes(self, event: str) -> bool:
         """Whether it handles events of this name.
@@ -53,6 +60,9 @@ class Handlers:
     def __init__(self) -> None:
         self._handlers: list[Handler] = []
         self._stale: list[Handler] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._handlers)
 
     @property
     def any_waits(self) -> bool:
@@ -83,18 +93,20 @@ class Handlers:
         Raises:
             InvalidInputError: The handler's name is taken.
         """
-        self._stale.append(self._made(ALL, call, name, self._stale))
+        self._stale.append(attrs.evolve(self._made(ALL, call, name, self._stale), stale=True))
 
     def of(self, event: Event, *, stale: bool) -> list[Handler]:
-        """Who handles an event.
+        """Who handles an event; a function that was registered for several things takes it once.
 
         Args:
             event: The event.
             stale: Whether it is older than what was handled before.
         """
-        return [
-            handler for handler in (self._stale if stale else self._handlers) if handler.takes(event.name)
-        ]
+        found: list[Handler] = []
+        for handler in self._stale if stale else self._handlers:
+            if handler.takes(event.name) and all(handler.call != other.call for other in found):
+                found.append(handler)
+        return found
 
     def _made(
         self, wanted: str, call: Callable[..., Any], name: str | None, others: list[Handler]
@@ -105,7 +117,12 @@ class Handlers:
                 f"There is a handler {name!r} for {wanted!r} already.",
                 hint="Give each handler a name of its own: @receiver.on(…, name='…').",
             )
-        waits = inspect.iscoroutinefunction(inspect.unwrap(call))
+        if _is(inspect.isgeneratorfunction, call) or _is(inspect.isasyncgenfunction, call):
+            raise InvalidInputError(
+                f"The handler {name!r} is a generator: to call it does nothing.",
+                hint="Take yield out of it, or work in a function that it calls.",
+            )
+        waits = _is(inspect.iscoroutinefunction, call)
         shares = _wants_transaction(call)
         if waits and shares:
             raise InvalidInputError(
@@ -113,6 +130,11 @@ class Handlers:
                 hint="Make it a plain function: a transaction must not stay open while something waits.",
             )
         return Handler(name=name, wanted=wanted, call=call, shares=shares, waits=waits)
+
+
+def _is(kind: Callable[[object], bool], call: Callable[..., Any]) -> bool:
+    """Whether a function, or what an object does when it is called, is of a kind."""
+    return kind(call) or kind(getattr(call, "__call__", None))  # noqa: B004 - not whether it can be called
 
 
 def _check_event(wanted: str) -> None:

@@ -65,6 +65,8 @@ class Claim:
         error: Why they failed last.
         stale: Whether a newer event of the entity was handled already.
         handled: Names of the handlers that are done with it.
+        passed: Names of the handlers that are done with a newer event, one that is a dead letter because of
+            others.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Claim:
     error: str | None
     stale: bool
     handled: frozenset[str]
+    passed: frozenset[str] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -207,7 +210,12 @@ class InboxStore(Protocol):
         ...
 
     def replay(self, event_id: str, *, even_if_stale: bool = False) -> bool:
-        """Make an event that is over wait again; False when there is none such."""
+        """Make an event that is over wait again; False when there is none such.
+
+        Args:
+            event_id: Its id.
+            even_if_stale: It is handled as if no newer one of its entity had been.
+        """
         ...
 
     def counts(self) -> Mapping[Status, int]:

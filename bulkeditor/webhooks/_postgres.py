@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bulkeditor.errors import ConfigurationError, MissingExtraError, StoreError
 from bulkeditor.webhooks._inbox import Effect
-from bulkeditor.webhooks._sql import MICROSECONDS, SQLInbox, Transaction, require_known
+from bulkeditor.webhooks._sql import LEAVE_IT, MICROSECONDS, SQLInbox, Transaction, require_known
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,6 +44,7 @@ CREATE INDEX bulkeditor_inbox_waiting ON bulkeditor_inbox_events (lane, version,
   WHERE status = 'pending';
 CREATE INDEX bulkeditor_inbox_over ON bulkeditor_inbox_events (finished_at) WHERE status IN ('done', 'stale');
 CREATE INDEX bulkeditor_inbox_dead ON bulkeditor_inbox_events (seq) WHERE status = 'dead';
+CREATE INDEX bulkeditor_inbox_dead_lane ON bulkeditor_inbox_events (lane) WHERE status = 'dead';
 CREATE TABLE bulkeditor_inbox_lanes (
   lane TEXT PRIMARY KEY,
   due_at BIGINT,
@@ -65,6 +66,8 @@ _PARAMETER: Final = re.compile(r":([a-z_]+)")
 # The database's clock: all machines agree on it. Of the statement's begin, so that an index can be used.
 _NOW: Final = "(extract(epoch from statement_timestamp()) * 1000000)::bigint"
 _IDLE_CONNECTIONS: Final = 8
+# Seconds to wait for a connection, or for a lock when a delivery is stored; a sender waits longer.
+_PATIENCE: Final = 5
 
 
 class PostgresInbox(SQLInbox):
@@ -128,8 +131,15 @@ class PostgresInbox(SQLInbox):
             connection.close()
 
     def guard(self, transaction: Transaction, digest: str) -> None:
-        """Let one transaction at a time add a body: others' additions are not seen before their commit."""
-        transaction.run("SELECT pg_advisory_xact_lock(hashtextextended(:digest, 0))", {"digest": digest})
+        """Let one transaction at a time add a body: others' additions are not seen before their commit.
+
+        And let nothing that is locked keep it longer than the sender waits for its answer.
+        """
+        transaction.run(
+            "SELECT set_config('lock_timeout', :patience, true), "
+            "pg_advisory_xact_lock(hashtextextended(:digest, 0))",
+            {"patience": f"{_PATIENCE}s", "digest": digest},
+        )
 
     def _take(self) -> psycopg.Connection[Any]:
         with self._lock:
@@ -152,8 +162,10 @@ class PostgresInbox(SQLInbox):
 
     def _connect(self) -> psycopg.Connection[Any]:
         import psycopg  # noqa: PLC0415 - an extra
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415 - an extra
 
-        connection = psycopg.Connection[Any].connect(self._conninfo, autocommit=True)
+        patience = {"connect_timeout": _PATIENCE, **conninfo_to_dict(self._conninfo)}
+        connection = psycopg.Connection[Any].connect(make_conninfo("", **patience), autocommit=True)
         try:
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             # A commit counts when it is on the disk, whatever the server does for others.
@@ -196,12 +208,18 @@ class _Transaction(Transaction):
     def _apply(self, effect: Effect) -> None:
         # The effect and the note that it is done are one commit. psycopg refuses commit(); a COMMIT sent as
         # text shows in the transaction's number.
-        before = self._number()
-        effect(self._connection)
+        before, rows = self._number(), self._connection.row_factory
+        try:
+            effect(self._connection)
+        finally:
+            # How a handler likes its rows is its own affair.
+            self._connection.row_factory = rows
+        if self._connection.closed:
+            raise ConfigurationError("The handler closed the inbox's connection.", hint=LEAVE_IT)
         if self._number() != before:
             raise ConfigurationError(
                 "The handler ended the inbox's transaction; its effect may happen twice.",
-                hint="Leave COMMIT and ROLLBACK to the inbox, which commits after the handler.",
+                hint=LEAVE_IT,
             )
 
     def _number(self) -> object:

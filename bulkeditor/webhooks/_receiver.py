@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self
 
-from bulkeditor.errors import (
-    ConfigurationError,
-    InvalidInputError,
-    MalformedDataError,
-    WebhookVerificationError,
-)
+from bulkeditor.errors import ConfigurationError, InvalidInputError
 from bulkeditor.http import RetryPolicy
-from bulkeditor.signature import Secrets, prepared
 from bulkeditor.webhooks._decode import MAX_AGE, MAX_AHEAD
 from bulkeditor.webhooks._drive import Bell, drive, drive_async
-from bulkeditor.webhooks._events import Event, UnknownEvent, WebhookEvent
+from bulkeditor.webhooks._events import UnknownEvent, WebhookEvent
 from bulkeditor.webhooks._handlers import Handlers, HandlerT
-from bulkeditor.webhooks._inbox import Arrival, InboxEntry, InboxStore, Status
+from bulkeditor.webhooks._inbox import InboxEntry, InboxStore, Status
+from bulkeditor.webhooks._intake import Intake, SecretSource, usable
 from bulkeditor.webhooks._receipt import Receipt
-from bulkeditor.webhooks._unwrap import unwrap
 from bulkeditor.webhooks._verify import Headers
 from bulkeditor.webhooks._work import Handling
 from bulkeditor.webhooks._workers import Workers
@@ -35,13 +27,11 @@ if TYPE_CHECKING:
     from bulkeditor.webhooks._asgi import ASGIApp
     from bulkeditor.webhooks._wsgi import WSGIApp
 
-SecretSource: TypeAlias = Secrets | Callable[[], Secrets]
-"""Secrets, or what gives them at each delivery: a vault, where they are rotated without a restart."""
-
-_LOG: Final = logging.getLogger("bulkeditor.webhooks")
 _DAY: Final = 86_400
 # About two hours of retries: 2 s, 4 s … 10 minutes.
 _RETRY: Final = RetryPolicy(max_retries=16, base_delay=2000, max_delay=600_000)
+# Seconds; senders commonly wait for ten.
+_ANSWER_WITHIN: Final = 8.0
 
 
 class Receiver:
@@ -97,20 +87,20 @@ class Receiver:
                 "repeated after it was forgotten.",
                 hint="Make retention at least as long as max_age.",
             )
-        if not callable(secrets) and not any(prepared(secrets)):
-            raise ConfigurationError(
-                "A receiver without a secret would refuse every delivery.",
-                hint="Pass the secret that the webhook was created with.",
-            )
         for name, value in (("lease", lease), ("poll", poll), ("max_body", max_body)):
             if value <= 0:
                 raise ConfigurationError(f"{name} must be more than 0, not {value!r}.")
         self.max_body = max_body
         self.path = path
-        self._secrets = secrets if callable(secrets) else prepared(secrets)
         self._store = _opened(store)
-        self._max_age, self._max_ahead = max_age, max_ahead
-        self._clock = clock or partial(datetime.now, UTC)
+        self._intake = Intake(
+            secrets=usable(secrets),
+            store=self._store,
+            clock=clock or partial(datetime.now, UTC),
+            max_body=max_body,
+            max_age=max_age,
+            max_ahead=max_ahead,
+        )
         self._retention = retention
         self._handlers = Handlers()
         self._handling = Handling(self._store, self._handlers, retry, lease)
@@ -172,25 +162,10 @@ class Receiver:
         Raises:
             TypeError: ``body`` is no bytes, which can't be verified, or ``headers`` are no headers.
         """
-        # What is no bytes (and perhaps has no length) is told so by unwrap().
-        if type(body) is bytes and len(body) > self.max_body:
-            return Receipt(outcome="too_large")
-        try:
-            event = unwrap(
-                body,
-                headers,
-                self._secrets() if callable(self._secrets) else self._secrets,
-                now=self._clock(),
-                max_age=self._max_age,
-                max_ahead=self._max_ahead,
-            )
-        except WebhookVerificationError as error:
-            _LOG.warning("A webhook was refused: %s", error.message)
-            return Receipt(outcome="unverified", error=error)
-        except MalformedDataError as error:
-            _LOG.error("A genuine webhook cannot be read: %s", error.message)
-            return Receipt(outcome="malformed", error=error)
-        return self._keep(event)
+        receipt = self._intake.take(body, headers)
+        if receipt.outcome == "accepted":
+            self._bell.ring()
+        return receipt
 
     async def receive_async(self, body: bytes, headers: Headers) -> Receipt:
         """:meth:`receive`, awaited: the disk does not hold up the event loop.
@@ -198,22 +173,16 @@ class Receiver:
         Args:
             body: The raw bytes of the request.
             headers: Its headers.
-        """
-        return await asyncio.to_thread(self.receive, body, headers)
 
-    def _keep(self, event: Event) -> Receipt:
-        facts = {"event_id": event.id, "event": event.name}
+        Returns:
+            What became of it; ``unavailable`` also when that is not known in time for the sender.
+        """
         try:
-            new = self._store.add(_arrival(event))
-        except Exception as error:  # noqa: BLE001 - see below
-            # Whatever a store says: the sender is told to come again, and nothing is lost.
-            _LOG.exception("A webhook could not be stored.", extra=facts)
-            return Receipt(outcome="unavailable", event=event, error=error)
-        if not new:
-            return Receipt(outcome="duplicate", event=event)
-        _LOG.debug("Webhook event %s (%s) was stored.", event.id, event.name, extra=facts)
-        self._bell.ring()
-        return Receipt(outcome="accepted", event=event)
+            # However many wait for a disk that does not answer: those that wait for too long are given up.
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                return await asyncio.to_thread(self.receive, body, headers)
+        except TimeoutError as error:
+            return Receipt(outcome="unavailable", error=error)
 
     @cached_property
     def asgi(self) -> ASGIApp:
@@ -385,20 +354,6 @@ def _name_of(event: str | type[WebhookEvent]) -> str:
             f"{event.__name__} is no event with a name.", hint="Register for '*', and tell them apart there."
         )
     return name
-
-
-def _arrival(event: Event) -> Arrival:
-    return Arrival(
-        id=event.id,
-        identified=event.identified,
-        digest=hashlib.sha256(event.body).hexdigest(),
-        name=event.name,
-        entity=event.entity,
-        version=event.version,
-        rank=event.rank,
-        body=event.body,
-        signed_by=event.signed_by,
-    )
 
 
 def _in_loop() -> bool:

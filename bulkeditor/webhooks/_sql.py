@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Literal, get_args
 
+import attrs
+
 from bulkeditor.errors import ConfigurationError, LeaseLostError
 from bulkeditor.signature import is_message_id
 from bulkeditor.webhooks._inbox import Arrival, Claim, Effect, InboxEntry, Status
 
 MICROSECONDS: Final = 1_000_000
+LEAVE_IT: Final = "Leave COMMIT, ROLLBACK and close() to the inbox, which commits after the handler."
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Lanes of events that stand alone; entities are quoted and begin otherwise.
 _ALONE: Final = "event:"
+_LONGEST_LANE: Final = 1000
 
 # Times are microseconds since the epoch: whole numbers compare exactly, in every database.
 _ADD: Final = """
@@ -53,6 +58,19 @@ _BEGIN: Final = "UPDATE bulkeditor_inbox_lanes SET begun = :begun WHERE lane = :
 _HOLD: Final = (
     "UPDATE bulkeditor_inbox_lanes SET due_at = {now} + :wait WHERE lane = :lane AND fence = :fence"
 )
+# A row that is locked is being brought to its end by its holder: there is nothing to wait for.
+_RENEW: Final = """
+UPDATE bulkeditor_inbox_lanes SET due_at = {now} + :wait
+WHERE lane = (
+  SELECT lane FROM bulkeditor_inbox_lanes WHERE lane = :lane AND fence = :fence {skip_locked}
+)
+"""
+# No handler is given an event that is older than one that it is done with: a newer one may be a dead letter
+# because of another handler.
+_PASSED: Final = """
+SELECT h.handler FROM bulkeditor_inbox_events AS e JOIN bulkeditor_inbox_handled AS h ON h.event = e.id
+WHERE e.lane = :lane AND e.status = 'dead' AND (e.version, e.rank) > (:version, :rank)
+"""
 # Rows compare as pairs: by version, then by rank.
 _ADVANCE: Final = """
 UPDATE bulkeditor_inbox_lanes SET version = e.version, rank = e.rank
@@ -85,6 +103,9 @@ DELETE FROM bulkeditor_inbox_lanes WHERE due_at IS NULL AND touched_at < {now} -
   AND NOT EXISTS (
     SELECT 1 FROM bulkeditor_inbox_events AS e
     WHERE e.lane = bulkeditor_inbox_lanes.lane AND e.status = 'pending')
+  AND NOT EXISTS (
+    SELECT 1 FROM bulkeditor_inbox_events AS e
+    WHERE e.lane = bulkeditor_inbox_lanes.lane AND e.status = 'dead')
 """
 _ENTRY: Final = """
 SELECT id, name, lane, status, version, received_at, finished_at, failures, error, body, signed_by, seq
@@ -146,7 +167,7 @@ class SQLInbox(ABC):
 
     def add(self, arrival: Arrival) -> bool:
         """Keep an event; False when it is there already."""
-        lane = arrival.entity if arrival.entity is not None else f"{_ALONE}{arrival.id}"
+        lane = f"{_ALONE}{arrival.id}" if arrival.entity is None else _lane(arrival.entity)
         values = {
             "id": arrival.id,
             "identified": int(arrival.identified),
@@ -172,8 +193,10 @@ class SQLInbox(ABC):
 
     def renew(self, claim: Claim, lease: float) -> None:
         """Hold a lane for longer."""
+        values = {"lane": claim.lane, "fence": claim.fence, "wait": _whole(lease)}
         with self.transaction() as transaction:
-            _hold(transaction, claim, lease)
+            if not transaction.change(self._for_this(_RENEW), values):
+                raise _lost(claim)
 
     def record(self, claim: Claim, handler: str, effect: Effect | None = None) -> None:
         """One of several handlers is done."""
@@ -221,9 +244,6 @@ class SQLInbox(ABC):
         """Give an event up."""
         with self.transaction() as transaction:
             _hold(transaction, claim, 0)
-            if self._handled(transaction, claim.id):
-                # Some of its handlers are done with it, so older events come too late for them.
-                transaction.change(_ADVANCE, {"lane": claim.lane, "id": claim.id})
             self._end(transaction, claim, "dead", _printable(error))
 
     def next_due(self) -> float | None:
@@ -283,15 +303,23 @@ class SQLInbox(ABC):
         return removed
 
     def _claim(self, transaction: Transaction, lease: float) -> Claim | None:
-        take_lane = _TAKE_LANE.replace("{skip_locked}", self.skip_locked)
-        for lane, fence, version, rank, begun in transaction.run(take_lane, {"lease": _whole(lease)}):
+        values: dict[str, object] = {"lease": _whole(lease)}
+        for lane, fence, version, rank, begun in transaction.run(self._for_this(_TAKE_LANE), values):
             for row in transaction.run(_TAKE_EVENT, {"lane": lane, "begun": begun}):
                 transaction.change(_BEGIN, {"lane": lane, "begun": row[9]})
-                stale = version is not None and (row[6], row[7]) < (version, rank) and not row[8]
-                return _claim(row, lane, fence, self._handled(transaction, row[0]), stale=stale)
+                claim = _claim(row, lane, fence, self._handled(transaction, row[0]))
+                if row[8]:
+                    return claim  # even if it is stale
+                order = {"lane": lane, "version": row[6], "rank": row[7]}
+                passed = frozenset(name for (name,) in transaction.run(_PASSED, order))
+                stale = version is not None and (row[6], row[7]) < (version, rank)
+                return attrs.evolve(claim, stale=stale, passed=passed)
             # Its events went away beside us (somebody deleted rows): nothing waits here.
             transaction.change(_FREE, {"lane": lane})
         return None
+
+    def _for_this(self, sql: str) -> str:
+        return sql.replace("{skip_locked}", self.skip_locked)
 
     def _handled(self, transaction: Transaction, event_id: str) -> frozenset[str]:
         rows = transaction.run(
@@ -335,7 +363,7 @@ def _lost(claim: Claim) -> LeaseLostError:
     return LeaseLostError(f"The lease on event {claim.id!r} has run out and another worker has taken over.")
 
 
-def _claim(row: Sequence[Any], lane: str, fence: int, handled: frozenset[str], *, stale: bool) -> Claim:
+def _claim(row: Sequence[Any], lane: str, fence: int, handled: frozenset[str]) -> Claim:
     return Claim(
         id=row[0],
         body=bytes(row[1]),
@@ -345,9 +373,18 @@ def _claim(row: Sequence[Any], lane: str, fence: int, handled: frozenset[str], *
         attempts=row[3],
         failures=row[4],
         error=row[5],
-        stale=stale,
+        stale=False,
         handled=handled,
     )
+
+
+def _lane(entity: str) -> str:
+    """What an entity's lane is called: an index takes no name of any length, and ids come from elsewhere."""
+    if len(entity) <= _LONGEST_LANE:
+        return entity
+    digest = hashlib.sha256(entity.encode()).hexdigest()
+    # A sharp does not occur in what is quoted.
+    return f"{entity[: _LONGEST_LANE - len(digest) - 1]}#{digest}"
 
 
 def _entry(row: Sequence[Any]) -> InboxEntry:
@@ -383,4 +420,4 @@ def _printable(error: str) -> str:
     return error.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:2000]
 
 
-__all__ = ["MICROSECONDS", "SQLInbox", "Transaction", "require_known"]
+__all__ = ["LEAVE_IT", "MICROSECONDS", "SQLInbox", "Transaction", "require_known"]

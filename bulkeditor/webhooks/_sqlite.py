@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -15,7 +16,7 @@ from typing import Any, Final
 from bulkeditor._wal import use_wal
 from bulkeditor.errors import ConfigurationError, StoreError
 from bulkeditor.webhooks._inbox import Effect
-from bulkeditor.webhooks._sql import MICROSECONDS, SQLInbox, Transaction, require_known
+from bulkeditor.webhooks._sql import LEAVE_IT, MICROSECONDS, SQLInbox, Transaction, require_known
 
 # Each entry takes the schema one version further; what was released is never changed. The tables say whose
 # they are, and the version is a table too, because the file may be the application's own.
@@ -45,6 +46,7 @@ CREATE INDEX bulkeditor_inbox_waiting ON bulkeditor_inbox_events (lane, version,
   WHERE status = 'pending';
 CREATE INDEX bulkeditor_inbox_over ON bulkeditor_inbox_events (finished_at) WHERE status IN ('done', 'stale');
 CREATE INDEX bulkeditor_inbox_dead ON bulkeditor_inbox_events (seq) WHERE status = 'dead';
+CREATE INDEX bulkeditor_inbox_dead_lane ON bulkeditor_inbox_events (lane) WHERE status = 'dead';
 CREATE TABLE bulkeditor_inbox_lanes (
   lane TEXT PRIMARY KEY,
   due_at INTEGER,
@@ -63,6 +65,7 @@ CREATE TABLE bulkeditor_inbox_handled (
 """,
 )
 _NOW: Final = re.compile(r"\{now\}")
+_LOG: Final = logging.getLogger("bulkeditor.webhooks")
 
 
 class SQLiteInbox(SQLInbox):
@@ -74,7 +77,8 @@ class SQLiteInbox(SQLInbox):
     Args:
         path: The file; made when it is not there. It may be the application's own database: the tables begin
             with ``bulkeditor_inbox_``.
-        busy_timeout: Seconds to wait for another writer.
+        busy_timeout: Seconds to wait for other writers, threads and processes together; less than a sender
+            waits for its answer.
         clock: Seconds since the epoch; for tests.
     """
 
@@ -82,7 +86,7 @@ class SQLiteInbox(SQLInbox):
         self,
         path: str | os.PathLike[str],
         *,
-        busy_timeout: float = 10.0,
+        busy_timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = Path(path)
@@ -91,6 +95,7 @@ class SQLiteInbox(SQLInbox):
         # Within a process threads take turns here: SQLite's own waiting polls and is not fair.
         self._turn = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._orphans: list[sqlite3.Connection] = []
         self._pid = os.getpid()
         self._closed = False
@@ -102,19 +107,21 @@ class SQLiteInbox(SQLInbox):
         Raises:
             StoreError: The file cannot be used.
         """
+        end = time.monotonic() + self._timeout
         if not self._turn.acquire(timeout=self._timeout):
             raise StoreError(f"The inbox {self._path} is held by another thread.", hint="Try again.")
         transaction: _Transaction | None = None
         try:
             connection = self._open()
+            # Those who waited for their turn have less time left to wait for other processes.
+            connection.execute(f"PRAGMA busy_timeout = {max(0, round((end - time.monotonic()) * 1000))}")
             connection.execute("BEGIN IMMEDIATE")
             transaction = _Transaction(connection, self._clock)
             try:
                 yield transaction
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                self._roll_back(connection)
                 raise
         except sqlite3.Error as error:
             if transaction is not None and error is transaction.failed:
@@ -122,6 +129,14 @@ class SQLiteInbox(SQLInbox):
             raise StoreError(f"The inbox {self._path} cannot be used: {error}.") from error
         finally:
             self._turn.release()
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.ProgrammingError:
+            # A handler has closed it, and with it the transaction: the next one opens the file anew.
+            self._connection = None
 
     def close(self) -> None:
         """Close the file."""
@@ -138,8 +153,14 @@ class SQLiteInbox(SQLInbox):
             # Not to be used after a fork, nor closed: that would drop the locks of this process's own one.
             self._orphans.append(self._connection)
             self._connection = None
+        if self._connection is not None and self._file not in {None, _identity(self._path)}:
+            # What is written into a file that has no name any more is on no disk tomorrow.
+            _LOG.warning("The inbox %s was removed or replaced; what is there now is used.", self._path)
+            self._connection.close()
+            self._connection = None
         if self._connection is None:
             self._connection, self._pid = self._connect(), os.getpid()
+            self._file = _identity(self._path)
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -187,19 +208,45 @@ class _Transaction(Transaction):
         return self._execute(sql, values).rowcount
 
     def _apply(self, effect: Effect) -> None:
-        # The effect and the note that it is done are one commit, so nothing within may commit.
-        self._connection.set_authorizer(_keep_transaction)
+        connection, before = self._connection, (self._connection.row_factory, self._connection.text_factory)
+        refused = False
+
+        def keep_transaction(action: int, *_: object) -> int:
+            # The effect and the note that it is done are one commit, so nothing within may commit.
+            nonlocal refused
+            refused = refused or action == sqlite3.SQLITE_TRANSACTION
+            return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else sqlite3.SQLITE_OK
+
+        connection.set_authorizer(keep_transaction)
         try:
-            effect(self._connection)
+            effect(connection)
+        except Exception as error:
+            if refused:
+                raise ConfigurationError(
+                    "The handler tried to end the inbox's transaction.", hint=LEAVE_IT
+                ) from error
+            raise
         finally:
-            self._connection.set_authorizer(None)
+            # How a handler likes its rows is its own affair.
+            connection.row_factory, connection.text_factory = before
+            try:
+                connection.set_authorizer(None)
+            except sqlite3.ProgrammingError as error:
+                raise ConfigurationError(
+                    "The handler closed the inbox's connection.", hint=LEAVE_IT
+                ) from error
 
     def _execute(self, sql: str, values: Mapping[str, object]) -> sqlite3.Cursor:
         return self._connection.execute(_NOW.sub(":now", sql), {**values, "now": self._now})
 
 
-def _keep_transaction(action: int, *_: object) -> int:
-    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else sqlite3.SQLITE_OK
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names now; None where it names none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 __all__ = ["SQLiteInbox"]

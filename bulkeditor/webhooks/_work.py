@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import random
 from collections.abc import Awaitable, Callable, Generator
@@ -12,6 +13,7 @@ import attrs
 
 from bulkeditor.errors import LeaseLostError, MalformedDataError
 from bulkeditor.http import RetryPolicy
+from bulkeditor.webhooks._call import HandlerError, call, call_within, described, place, wait_for
 from bulkeditor.webhooks._decode import decode_stored
 from bulkeditor.webhooks._events import Event
 from bulkeditor.webhooks._handlers import Handler, Handlers
@@ -34,7 +36,7 @@ class Run:
 
 @attrs.frozen
 class Await:
-    """Call a coroutine function, and wait for it."""
+    """Wait for a coroutine, in an event loop."""
 
     call: Callable[[], Awaitable[object]]
 
@@ -71,6 +73,11 @@ class Handling:
         """Stop renewing leases."""
         self._keeper.close()
 
+    @property
+    def ready(self) -> bool:
+        """Whether there are handlers; without any, all events would be done with nothing done."""
+        return bool(self._handlers)
+
     def run(self, going: Callable[[], bool]) -> Work[int]:
         """Handle events, one after the other, until none can be handled now.
 
@@ -81,7 +88,7 @@ class Handling:
             How many were taken, whatever became of them.
         """
         number = 0
-        claim: Claim | None = yield from self._claim(going)
+        claim: Claim | None = (yield from self._claim(going)) if self.ready else None
         while claim is not None:
             number += 1
             try:
@@ -107,46 +114,57 @@ class Handling:
             return (yield from self._call_all(claim, event, going))
         except LeaseLostError:
             raise
-        except Exception as error:  # noqa: BLE001 - handlers are not ours, and may raise anything
+        except HandlerError as failure:
+            yield from self._failed(claim, event, failure.error)
+        except Exception as error:  # noqa: BLE001 - the store's; where that is away, this fails as well
             yield from self._failed(claim, event, error)
         return (yield from self._claim(going))
 
     def _call_all(self, claim: Claim, event: Event, going: Callable[[], bool]) -> Work[Claim | None]:
-        handlers = [
-            handler
-            for handler in self._handlers.of(event, stale=claim.stale)
-            if _key(handler) not in claim.handled
-        ]
+        handlers, stale = self._left(claim, event)
         for handler in handlers[:-1]:
             effect = yield from _call(handler, event)
-            yield Run(partial(self._store.record, claim, _key(handler), effect))
+            yield Run(partial(self._store.record, claim, handler.key, effect))
         effect = (yield from _call(handlers[-1], event)) if handlers else None
         following: Claim | None = yield Run(
             partial(
                 self._store.finish,
                 claim,
-                "stale" if claim.stale else "done",
+                "stale" if stale else "done",
                 effect,
                 claim_next=self._lease if going() else None,
             )
         )
         return following
 
-    def _failed(self, claim: Claim, event: Event, error: Exception) -> Work[None]:
-        text = f"{type(error).__name__}: {error}"
+    def _left(self, claim: Claim, event: Event) -> tuple[list[Handler], bool]:
+        """Who is still to handle an event, and whether that is because it came too late."""
+        if not claim.stale:
+            left = [one for one in self._handlers.of(event, stale=False) if one.key not in claim.handled]
+            fresh = [one for one in left if one.key not in claim.passed]
+            # Too late for each of them, it is as stale as if the newer one had not failed elsewhere.
+            if fresh or not left:
+                return fresh, False
+        return [one for one in self._handlers.of(event, stale=True) if one.key not in claim.handled], True
+
+    def _failed(self, claim: Claim, event: Event, error: BaseException) -> Work[None]:
+        text = described(error)
         failures = claim.failures + 1
         if failures > self._retry.max_retries:
             yield from self._bury(claim, text, error)
             return
         # At least half of the bound: a handler that fails at once must not use up its retries at once.
         delay = self._retry.bound(failures) * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
+        facts = {"event_id": claim.id, "event": event.name, "failures": failures}
+        # One line: an event fails often before it is given up, and then its traceback is shown.
         _LOG.warning(
-            "Handling webhook event %s (%s) failed; again in %.1f s.", claim.id, event.name, delay,
-            exc_info=error, extra={"event_id": claim.id, "event": event.name, "failures": failures},
+            "Handling webhook event %s (%s) failed; again in %.1f s: %s (%s)",
+            claim.id, event.name, delay, text, place(error), extra=facts,
         )  # fmt: skip
+        _LOG.debug("Where webhook event %s failed:", claim.id, exc_info=error, extra=facts)
         yield Run(lambda: self._store.retry(claim, text, delay))
 
-    def _bury(self, claim: Claim, text: str, error: Exception | None = None) -> Work[None]:
+    def _bury(self, claim: Claim, text: str, error: BaseException | None = None) -> Work[None]:
         _LOG.error(
             "Webhook event %s is a dead letter: %s", claim.id, text,
             exc_info=error, extra={"event_id": claim.id},
@@ -161,15 +179,17 @@ def _event(claim: Claim) -> Event:
     return decode_stored(claim.id, claim.body, claim.signed_by)
 
 
-def _key(handler: Handler) -> str:
-    return f"{handler.wanted} {handler.name}"
-
-
 def _call(handler: Handler, event: Event) -> Work[Callable[[object], None] | None]:
     """Let a handler do its work; what it does within the store's transaction is the result, done later."""
     if handler.shares:
-        return partial(handler.call, event)
-    yield Await(partial(handler.call, event)) if handler.waits else Run(partial(handler.call, event))
+        return partial(call_within, handler.call, event)
+    if handler.waits:
+        yield Await(partial(wait_for, partial(handler.call, event)))
+        return None
+    result = yield Run(partial(call, handler.call, event))
+    if inspect.isawaitable(result):
+        # A function around a coroutine function: it has only made what does the work.
+        yield Await(partial(wait_for, lambda: result))
     return None
 
 

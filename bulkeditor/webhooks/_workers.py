@@ -16,6 +16,8 @@ from bulkeditor.webhooks._work import Handling, Idle, Run, Work
 
 _LOG: Final = logging.getLogger("bulkeditor.webhooks")
 _PRUNE_EVERY: Final = 3600.0
+# What is due and cannot be taken is held by somebody who is late: it is looked at again, not all the time.
+_SHORTEST: Final = 0.05
 
 
 class Workers:
@@ -126,19 +128,27 @@ class Workers:
         drive(self._worker(), self._bell)
 
     def _worker(self) -> Work[None]:
+        away = False
         while not self._stopping:
             seen = self._bell.count
             seconds = self._poll
             try:
-                yield from self._handling.run(lambda: not self._stopping)
+                if self._handling.ready:
+                    yield from self._handling.run(lambda: not self._stopping)
+                    due: float | None = yield Run(self._store.next_due)
+                    seconds = self._poll if due is None else min(self._poll, max(_SHORTEST, due))
                 if time.monotonic() >= self._prune_at:
                     self._prune_at = time.monotonic() + _PRUNE_EVERY
                     yield Run(partial(self._store.prune, self._retention))
-                due: float | None = yield Run(self._store.next_due)
-                seconds = self._poll if due is None else min(self._poll, due)
-            except Exception:  # noqa: BLE001 - see below
+                away = False
+            except Exception as error:  # noqa: BLE001 - see below
                 # Whatever the database raises while it is away: events wait in it, and so do we.
-                _LOG.exception("The webhook inbox cannot be read.")
+                _LOG.log(
+                    logging.DEBUG if away else logging.ERROR,
+                    "The webhook inbox cannot be used; it is tried again every %g s: %s", seconds, error,
+                    exc_info=_LOG.isEnabledFor(logging.DEBUG),
+                )  # fmt: skip
+                away = True
             yield Idle(seen, seconds)
 
 

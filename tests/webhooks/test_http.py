@@ -21,6 +21,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import bulkeditor as be
 from bulkeditor import webhooks
+from bulkeditor.webhooks import _asgi, _receiver
 from tests.webhooks.conftest import SECRET, Clock, Seen, encode, headers_for, stock
 
 LIMIT = 10_000
@@ -155,6 +156,47 @@ def test_a_sender_that_breaks_off_leaves_nothing_behind(receiver, kind):
             )
             line.sendall(body[:50])
         assert post(port, body, headers)[0] == 202
+
+
+def test_a_body_that_trickles_is_given_up(receiver, monkeypatch):
+    """Else anybody could hold connections and memory, a byte now and then."""
+    monkeypatch.setattr(_asgi, "_BODY_WITHIN", 0.1)
+    body, headers = event()
+    with (
+        asgi_server(receiver.asgi) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=10) as line,
+    ):
+        line.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{")
+        answer = line.recv(1000)
+        assert b" 408 " in answer
+        assert b"connection: close" in answer.lower()
+        assert post(port, body, headers)[0] == 202
+
+
+class SlowInbox(webhooks.SQLiteInbox):
+    """Stores nothing before it is told to."""
+
+    release = threading.Event()
+
+    def add(self, arrival):
+        assert self.release.wait(20)
+        return super().add(arrival)
+
+
+def test_an_answer_comes_in_time_however_long_the_disk_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(_receiver, "_ANSWER_WITHIN", 0.1)
+    body, headers = event()
+    store = SlowInbox(tmp_path / "inbox.db")
+    receiver = webhooks.Receiver(secrets=[SECRET], store=store, workers=0)
+
+    async def main():
+        receipts = await asyncio.gather(*(receiver.receive_async(body, headers) for _ in range(20)))
+        store.release.set()
+        return {receipt.status for receipt in receipts}
+
+    assert asyncio.run(main()) == {503}
+    assert receiver.receive(body, headers).status == 200, "it was stored after all, once"
+    receiver.close()
 
 
 def test_a_sender_that_went_away_is_not_answered(receiver):
@@ -356,6 +398,7 @@ def test_each_event_of_the_sandbox_is_received_typed_and_in_order(tmp_path):
     receiver = webhooks.Receiver(
         secrets=[SECRET], store=tmp_path / "inbox.db", poll=60, clock=clock, workers=0
     )
+    receiver.on("*")(print)
     with receiver, be.Sandbox(products=10, seed=1) as sandbox, wsgi_server(receiver.wsgi) as port:
         sandbox.add_webhook(f"http://127.0.0.1:{port}/", secret=SECRET)
         clock.now = sandbox.clock.now()

@@ -2,8 +2,12 @@
 
 import hashlib
 import os
+import random
+import shutil
 import sqlite3
+import string
 import threading
+import time
 from datetime import timedelta
 
 import psycopg
@@ -12,8 +16,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from bulkeditor.errors import ConfigurationError, LeaseLostError
-from bulkeditor.webhooks import PostgresInbox, SQLiteInbox
+from bulkeditor.errors import ConfigurationError, LeaseLostError, StoreError
+from bulkeditor.webhooks import PostgresInbox, SQLiteInbox, _postgres
 from bulkeditor.webhooks._inbox import Arrival
 from tests.webhooks.conftest import NOW, Clock
 
@@ -129,15 +133,107 @@ def test_what_was_begun_is_brought_to_its_end_first(inbox, clock):
     assert (older.id, older.stale) == ("2", True)
 
 
-@pytest.mark.parametrize("partly", [True, False])
-def test_a_dead_letter_makes_older_events_stale_if_one_of_its_handlers_was_done(inbox, partly):
-    inbox.add(arrival("3", at=3))
-    claim = inbox.claim(LEASE)
-    if partly:
-        inbox.record(claim, "one of two")
-    inbox.bury(claim, "the other failed")
+def test_a_handler_that_is_done_with_a_dead_letter_is_past_older_events(inbox):
+    for event_id, at, done in (("3", 3, ["one of three"]), ("4", 4, ["another"]), ("1", 1, ["too old"])):
+        inbox.add(arrival(event_id, at=at))
+        claim = inbox.claim(LEASE)
+        for handler in done:
+            inbox.record(claim, handler)
+        inbox.bury(claim, "the others failed")
     inbox.add(arrival("2", at=2))
-    assert inbox.claim(LEASE).stale is partly
+    claim = inbox.claim(LEASE)
+    assert (claim.stale, claim.passed) == (False, {"one of three", "another"})
+    inbox.finish(claim, "done")
+    # Somebody wants the older one: it is as it would have been then; by force nobody is past it.
+    inbox.replay("3")
+    claim = inbox.claim(LEASE)
+    assert (claim.stale, claim.passed) == (False, {"another"})
+    inbox.bury(claim, "once more")
+    inbox.replay("1", even_if_stale=True)
+    forced = inbox.claim(LEASE)
+    assert (forced.id, forced.stale, forced.passed) == ("1", False, frozenset())
+
+
+# ---- handlers within the transaction ----
+
+
+def end(inbox, effect, event_id="1", entity="a"):
+    inbox.add(arrival(event_id, entity))
+    inbox.finish(inbox.claim(LEASE), "done", effect)
+
+
+def test_how_a_handler_likes_its_rows_is_its_own_affair(inbox, kind):
+    def effect(connection):
+        if kind == "postgres":
+            connection.row_factory = psycopg.rows.dict_row
+        else:
+            connection.row_factory = lambda cursor, row: dict(zip(cursor.description, row, strict=True))
+            connection.text_factory = bytes
+
+    end(inbox, effect)
+    end(inbox, lambda connection: None, "2")
+    assert inbox.counts()["done"] == 2
+    assert [entry.id for entry in inbox.entries()] == ["1", "2"]
+
+
+def test_a_handler_that_closes_the_connection_harms_itself_only(inbox):
+    with pytest.raises((ConfigurationError, StoreError), match="clos"):
+        end(inbox, lambda connection: connection.close())
+    assert inbox.counts()["pending"] == 1
+    end(inbox, lambda connection: None, "2", "b")
+    assert inbox.counts()["done"] == 1
+
+
+def test_a_lease_is_not_waited_for_while_its_holder_comes_to_the_end(postgres_url):
+    """One thread renews all leases of a process: one that is locked must not hold up the others."""
+    inbox, other = PostgresInbox(postgres_url), PostgresInbox(postgres_url)
+    inbox.add(arrival("1"))
+    claim = inbox.claim(LEASE)
+
+    def effect(connection):
+        with pytest.raises(LeaseLostError):
+            other.renew(claim, LEASE)
+        assert other.claim(LEASE) is None
+
+    assert inbox.finish(claim, "done", effect) is None
+    assert inbox.counts()["done"] == 1
+    inbox.close()
+    other.close()
+
+
+# ---- answers in time ----
+
+
+def test_a_locked_inbox_says_so_before_the_sender_goes_away(tmp_path):
+    """Threads that wait for their turn and then for another process wait no longer in all."""
+    inbox = SQLiteInbox(tmp_path / "inbox.db", busy_timeout=0.5)
+    inbox.add(arrival("0"))
+    other = sqlite3.connect(tmp_path / "inbox.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    begin = time.monotonic()
+
+    def add(number):
+        with pytest.raises(StoreError, match=r"locked|held"):
+            inbox.add(arrival(str(number)))
+        return time.monotonic() - begin
+
+    assert max(in_threads(6, add)) < 5
+    other.execute("ROLLBACK")
+    assert inbox.add(arrival("1"))
+    other.close()
+    inbox.close()
+
+
+def test_a_locked_table_is_not_waited_for_without_end(postgres_url, monkeypatch):
+    monkeypatch.setattr(_postgres, "_PATIENCE", 1)
+    inbox = PostgresInbox(postgres_url)
+    inbox.add(arrival("0"))
+    with psycopg.connect(postgres_url) as other:
+        other.execute("LOCK TABLE bulkeditor_inbox_events IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StoreError, match="lock timeout"):
+            inbox.add(arrival("1"))
+    assert inbox.add(arrival("1"))
+    inbox.close()
 
 
 # ---- races: several openings of one inbox play several processes ----
@@ -306,6 +402,14 @@ class InboxMachine(RuleBasedStateMachine):
         older = state["newest"] is not None and event["order"][:2] < state["newest"]
         assert claim.stale is (older and not event["forced"])
         assert claim.handled == event["handled"]
+        newer = [
+            other["handled"]
+            for other in self.events.values()
+            if other["lane"] == claim.lane
+            and other["status"] == "dead"
+            and other["order"][:2] > event["order"][:2]
+        ]
+        assert claim.passed == (set() if event["forced"] else set().union(*newer))
         return claim
 
     def lost(self, claim):
@@ -350,8 +454,6 @@ class InboxMachine(RuleBasedStateMachine):
         self.inbox.bury(claim, "error")
         event = self.events[claim.id]
         event |= {"status": "dead", "forced": False, "failures": event["failures"] + 1}
-        if event["handled"]:
-            self.advance(claim.lane, event)
         self.free(claim.lane)
 
     @rule(claim=claims, handler=st.sampled_from("mn"))
@@ -433,6 +535,26 @@ def test_commits_are_on_the_disk_before_they_count(tmp_path):
         inbox.add(arrival("2"))
 
 
+def test_a_file_that_was_removed_takes_nothing_more(tmp_path, caplog):
+    """A file without a name is gone when its process ends, and so is what was answered with 2xx."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    inbox = SQLiteInbox(folder / "inbox.db")
+    inbox.add(arrival("1"))
+    for file in list(folder.iterdir()):
+        file.unlink()
+    assert inbox.add(arrival("2"))
+    assert "removed or replaced" in caplog.text
+    shutil.rmtree(folder)
+    with pytest.raises(StoreError):
+        inbox.add(arrival("3"))
+    inbox.close()
+    folder.mkdir()
+    again = SQLiteInbox(folder / "inbox.db")
+    assert again.add(arrival("3"))
+    again.close()
+
+
 def test_the_inbox_may_live_in_the_application_s_database(tmp_path):
     path = tmp_path / "application.db"
     connection = sqlite3.connect(path)
@@ -512,6 +634,31 @@ def test_forgetting_keeps_dead_letters_and_the_newest_versions(inbox, clock):
     clock.advance(1000)
     assert inbox.prune(1) == 0
     assert inbox.claim(LEASE).id == "waits"
+
+
+def test_a_dead_letter_of_long_ago_is_still_older_than_what_was_handled(inbox, clock):
+    for event_id, at in (("dead", 1), ("done", 2)):
+        inbox.add(arrival(event_id, at=at))
+        claim = inbox.claim(LEASE)
+        if event_id == "dead":
+            inbox.bury(claim, "no")
+        else:
+            inbox.finish(claim, "done")
+    clock.advance(100)
+    assert inbox.prune(50) == 1
+    inbox.replay("dead")
+    assert inbox.claim(LEASE).stale
+
+
+def test_an_entity_may_have_any_name(inbox):
+    """Names come from the shop; an index of Postgres takes less than 3 KB."""
+    rnd = random.Random(5)
+    long = "".join(rnd.choices(string.ascii_letters, k=20_000))
+    for event_id, entity in (("1", long + "a"), ("2", long + "b"), ("3", long + "a")):
+        assert inbox.add(arrival(event_id, entity))
+    claims = [inbox.claim(LEASE) for _ in range(3)]
+    assert {claim and claim.id for claim in claims} == {"1", "2", None}
+    assert inbox.entry("1").entity.startswith(long[:900])
 
 
 def test_entries_come_in_pages(inbox):

@@ -107,6 +107,29 @@ def test_an_interruption_is_no_failure(make_receiver, deliver, clock):
     assert [entry.failures for entry in receiver.events("done")] == [0]
 
 
+def test_what_is_due_and_held_is_not_asked_for_all_the_time(make_receiver, postgres_url, deliver):
+    """A transaction that outlives its lease: its lane is due, and locked."""
+    receiver = make_receiver(store=(store := webhooks.PostgresInbox(postgres_url)), lease=0.05, workers=2)
+    asked, ask = [], store.next_due
+    began, release = threading.Event(), threading.Event()
+    store.next_due = lambda: (asked.append(1), ask())[1]
+
+    @receiver.on("*")
+    def handle(event, tx):
+        began.set()
+        assert release.wait(20)
+
+    deliver(receiver, COMPLETED)
+    receiver.start()
+    assert began.wait(20)
+    before = len(asked)
+    threading.Event().wait(1)
+    release.set()
+    assert receiver.stop()
+    assert len(asked) - before < 40
+    assert receiver.counts()["done"] == 1
+
+
 class Flaky:
     """Any inbox, but it is away as long as ``away`` is set."""
 
