@@ -334,7 +334,7 @@ def ordering(text: str, props: Mapping[str, Prop]) -> Sequence[tuple[str, bool]]
         ODataError: A property is not there.
     """
     found: list[tuple[str, bool]] = []
-    for part in text.split(","):
+    for part in filter(None, text.split(",")):
         name, _, way = part.strip().partition(" ")
         if name not in props or way.strip() not in ("", "asc", "desc"):
             raise ODataError(400, f"Property '{name}' not found in the entity type")

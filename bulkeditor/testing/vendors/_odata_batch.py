@@ -68,6 +68,8 @@ def _parts(content_type: str, body: bytes) -> Iterator[tuple[Mapping[str, str], 
 
 
 def _headed(content: bytes) -> tuple[Mapping[str, str], bytes]:
+    if content.startswith(b"\n"):
+        return {}, content[1:]
     head, _, rest = content.partition(b"\n\n")
     pairs = (line.partition(":") for line in head.decode().splitlines())
     return {name.strip().lower(): value.strip() for name, _, value in pairs}, rest

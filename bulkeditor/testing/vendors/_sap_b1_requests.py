@@ -107,7 +107,7 @@ class B1Requests(B1State):
         if "$filter" in options:
             holds = FilterReader(props, _KINDS, _functions(asked.version)).read(options["$filter"])
             rows = [row for row in rows if holds(row)]
-        order = ordering(options["$orderby"], props) if "$orderby" in options else []
+        order = ordering(options.get("$orderby", ""), props)
         found = ordered(rows, [*order, *((key, False) for key in asked.entities.keys)])
         at = "" if asked.version == "v1" else "@"
         about = f"{self.base_url}/b1s/{asked.version}/$metadata#{asked.entities.name}"

@@ -1,4 +1,4 @@
-"""How the Service Layer writes and reads values: plain JSON, numbers as numbers, a number for an error's code."""
+"""How the Service Layer writes and reads values: plain JSON, numbers as numbers, errors with a number."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class S4Requests(S4State):
         if "$filter" in options:
             holds = FilterReader(props, _KINDS, _functions()).read(options["$filter"])
             rows = [row for row in rows if holds(row)]
-        order = ordering(options["$orderby"], props) if "$orderby" in options else []
+        order = ordering(options.get("$orderby", ""), props)
         # The key decides between equals, as the database's index does.
         found = ordered(rows, [*order, *((key, False) for key in asked.entities.keys)])
         count, skip, top = len(found), count_of(options, "$skip") or 0, count_of(options, "$top")
@@ -182,13 +182,14 @@ class S4Requests(S4State):
             if name not in entities.links:
                 raise ODataError(400, f"Navigation property '{name}' not found in the entity type")
             link = entities.links[name]
-            inner = [entity(ENTITIES[link.target], one, asked.root) for one in self._linked(link, row)]
-            found[name] = {"results": inner} if link.many else next(iter(inner), None)
+            rows = [entity(ENTITIES[link.target], one, asked.root) for one in self._linked(link, row)]
+            found[name] = {"results": rows} if link.many else next(iter(rows), None)
         names = [name for name in options.get("$select", "").split(",") if name]
         for name in names:
             first, _, rest = name.partition("/")
-            link_props = ENTITIES[entities.links[first].target].props if first in entities.links else {}
-            if first not in found or (rest and rest not in link_props):
+            inner = entities.links.get(first)
+            reached = not rest or (inner is not None and rest in ENTITIES[inner.target].props)
+            if first not in found or not reached:
                 raise ODataError(400, f"Property '{name}' not found in the entity type")
         return selected(found, names) if names and "*" not in names else found
 
