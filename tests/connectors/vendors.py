@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -12,6 +12,7 @@ import attrs
 from bulkeditor.connectors import Connector, available
 from bulkeditor.connectors._registry import find
 from bulkeditor.testing import InstantClock, StandIn
+from tests.connectors.erp import MyERP
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +24,8 @@ class System:
         integration: The connector's name in a configuration.
         stand_in: ``module:class`` of its stand-in, below ``bulkeditor.testing.vendors``.
         settings: What the connector is given besides its address, taken from the stand-in.
+        wrong: Settings with credentials that are wrong.
+        same: Which keys the system itself takes for the same: ``case``, ``zeros``.
         places: Two places that the stand-in has.
         main: The place whose stock the stand-in shows as ``inventory_quantity``.
         custom: A custom field with a value.
@@ -33,6 +36,8 @@ class System:
     integration: str
     stand_in: str
     settings: Callable[[Any], Mapping[str, Any]]
+    wrong: Mapping[str, Any] = {}
+    same: frozenset[str] = frozenset()
     places: tuple[str, str] | None = None
     main: str | None = None
     custom: tuple[str, object] | None = None
@@ -42,11 +47,17 @@ class System:
     def missing(self) -> str | None:
         """What is not there yet; None where connector and stand-in are."""
         module = self.stand_in.partition(":")[0]
-        if self.integration not in available():
+        if self.integration not in available([MyERP]):
             return f"the connector {self.integration!r}"
         if find_spec(f"bulkeditor.testing.vendors.{module}") is None:
             return f"the stand-in {module}"
         return None
+
+    def keeps(self, keys: Sequence[str]) -> bool:
+        """Whether the system itself keeps these keys apart."""
+        folded = [key.casefold() if "case" in self.same else key for key in keys]
+        bare = [key.lstrip("0") if "zeros" in self.same else key for key in folded]
+        return len(set(bare)) == len(keys)
 
     def start(self) -> StandIn:
         """Its stand-in, at a fixed time; to be used in a ``with``."""
@@ -55,12 +66,20 @@ class System:
 
     def connector(self, fake: Any, **changed: Any) -> Connector:
         """The connector at a stand-in's address, with its credentials."""
-        return find(self.integration)(base_url=fake.base_url, **{**self.settings(fake), **changed})
+        found = MyERP if self.integration == MyERP.name else find(self.integration)
+        return found(base_url=fake.base_url, **{**self.settings(fake), **changed})
 
 
 SYSTEMS = {
     system.name: system
     for system in (
+        System(
+            name="reference",
+            integration="my-erp",
+            stand_in="reference:ReferenceERP",
+            settings=lambda fake: {"client_id": fake.client_id, "client_secret": fake.client_secret},
+            wrong={"client_secret": "wrong"},
+        ),
         System(name="s4", integration="sap", stand_in="sap_s4:S4HANA", settings=dict),
         System(name="b1", integration="sap_b1", stand_in="sap_b1:BusinessOne", settings=dict),
         System(name="netsuite", integration="netsuite", stand_in="netsuite:NetSuite", settings=dict),
