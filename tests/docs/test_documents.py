@@ -16,6 +16,7 @@ from sybil.document import Document as ParsedDocument
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import bulkeditor as be
+from bulkeditor.connectors._registry import BUILT_IN
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -87,6 +88,13 @@ def test_every_page_stands_in_the_menu() -> None:
         page.name for page in PAGES[1:] if f": {page.relative_to(ROOT / 'docs').as_posix()}\n" not in menu
     ]
     assert not missing
+
+
+def test_every_connector_stands_in_the_table_of_systems() -> None:
+    page = (ROOT / "docs/reference/connectors/index.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    missing = [name for name in BUILT_IN if not any(f"| `{name}` |" in row for row in rows)]
+    assert not missing, f"docs/reference/connectors/index.md has no row for {', '.join(missing)}"
 
 
 def test_relative_links_in_the_repository_pages_lead_somewhere() -> None:
