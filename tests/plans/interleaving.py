@@ -110,7 +110,9 @@ class World:
         assert row is not None
         entries = dict(row[column])
         if value is UNSET:
-            entries.pop(entry, None)
+            if entry not in entries:
+                return  # as when we have cleared it and not written it anew: nobody could tell that he was there
+            del entries[entry]
             # By hand, on a server that adds: in the store itself.
             self._write_entries(product, entries)
             self._by_hand.append((len(self.sandbox.journal), product, field))
