@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 from bulkeditor.connectors._types import OutcomeStatus
 
-Filtered: TypeAlias = Literal["duplicate", "before", "later"]
+Filtered: TypeAlias = Literal["duplicate", "before", "later", "not_selected"]
 """``duplicate``: seen already; ``before``: older than the lower bound; ``later``: changed after the read
-began, so it belongs to the next one."""
+began, so it belongs to the next one; ``not_selected``: the connector is not set to read such records."""
 
 
 class ReadLedger:

@@ -224,6 +224,9 @@ class Reader:
         """The record, or None for one that is counted and left out."""
         if self._missed is not None:
             self._missed.discard(record.key)
+        if not self._connector.selects(record):
+            self.ledger.leave_out("not_selected")
+            return None
         cursor = record.cursor
         if cursor is not None:
             reason = self._out_of_bounds(cursor)

@@ -31,6 +31,7 @@ from bulkeditor.connectors._types import (
     PurchaseOrder,
     Query,
     Reading,
+    Record,
     Records,
     Verdict,
     Writing,
@@ -167,6 +168,13 @@ class Connector(Requests):
     def written_fields(self) -> Mapping[str, Field]:
         """The fields that can be written with absolute values."""
         return self._declared_writes
+
+    def selects(self, record: Record) -> bool:  # noqa: ARG002 - the subclass's signature
+        """Whether a record is among those that the settings select; others are counted as filtered.
+
+        For systems that cannot be asked for less.
+        """
+        return True
 
     @cached_property
     def _declared_reads(self) -> Mapping[str, Field]:

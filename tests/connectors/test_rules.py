@@ -613,6 +613,26 @@ def test_wishes_that_cannot_be_met_are_named_before_anything_is_sent(mode, serve
     assert not system.journal
 
 
+def test_what_the_settings_do_not_select_is_counted_and_left_out(mode, serve):
+    class Picky(Connector):
+        name = "picky"
+        reads = {"sku": "sku", "vendor": "vendor"}
+
+        def read(self, query):
+            response = yield self.get("/items")
+            yield Records(response.json())
+
+        def selects(self, record):
+            return record.get("vendor") != "other"
+
+    system = serve([Answer(body=[{"sku": "A", "vendor": "ours"}, {"sku": "B", "vendor": "other"}, {}])])
+    session = mode(Picky(base_url=system.base_url))
+    assert [record.key for record in session.read()] == ["A"]
+    ledger = session.session.ledger
+    assert ledger.reasons == {"not_selected": 1}
+    assert (ledger.read, ledger.dead_lettered, ledger.balanced) == (3, 1, True)
+
+
 def test_deletions_are_inferred_from_a_whole_read_only(mode, serve):
     class Scanned(Small):
         name = "scanned"
