@@ -8,9 +8,10 @@ from typing import Literal, TypeAlias
 
 from bulkeditor.connectors._types import OutcomeStatus
 
-Filtered: TypeAlias = Literal["duplicate", "before", "later", "not_selected"]
+Filtered: TypeAlias = Literal["duplicate", "before", "later", "not_selected", "other_key"]
 """``duplicate``: seen already; ``before``: older than the lower bound; ``later``: changed after the read
-began, so it belongs to the next one; ``not_selected``: the connector is not set to read such records."""
+began, so it belongs to the next one; ``not_selected``: the connector is not set to read such records;
+``other_key``: a search for keys has found this one as well."""
 
 
 class ReadLedger:

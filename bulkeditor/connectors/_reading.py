@@ -82,6 +82,7 @@ class Reader:
         self._layout = connector.layout().select(self._query.fields, connector.name)
         self._high = cursor_value(token.get("high"))
         self._missed = None if wish.known is None else set(wish.known)
+        self._keys = frozenset(wish.keys)
         self._edge: dict[str, CursorValue] = {}
         self._from: CursorValue | None = None
         self._recent: list[tuple[Record, CursorValue]] = []
@@ -224,16 +225,12 @@ class Reader:
         """The record, or None for one that is counted and left out."""
         if self._missed is not None:
             self._missed.discard(record.key)
-        if not self._connector.selects(record):
-            self.ledger.leave_out("not_selected")
+        reason = self._unwanted(record)
+        if reason is not None:
+            self.ledger.leave_out(reason)
             return None
-        cursor = record.cursor
-        if cursor is not None:
-            reason = self._out_of_bounds(cursor)
-            if reason is not None:
-                self.ledger.leave_out(reason)
-                return None
-            self._advance(record, cursor)
+        if record.cursor is not None:
+            self._advance(record, record.cursor)
         key, said = hash(record.key), hash(_said(record))
         last = self._last.get(key)
         if said == last or self._read_before(record):
@@ -258,8 +255,16 @@ class Reader:
             return False
         return _mark(record) in before.seen
 
-    def _out_of_bounds(self, cursor: CursorValue) -> Filtered | None:
-        since, until = self._query.since, self._query.until
+    def _unwanted(self, record: Record) -> Filtered | None:
+        """Why a record is left out; None for one that is wanted."""
+        if not self._connector.selects(record):
+            return "not_selected"
+        if self._keys and record.key not in self._keys:
+            # A system's search is often laxer than a comparison.
+            return "other_key"
+        cursor, since, until = record.cursor, self._query.since, self._query.until
+        if cursor is None:
+            return None
         if until is not None and _less(until, cursor):
             return "later"
         return "before" if since is not None and _less(cursor, since) else None

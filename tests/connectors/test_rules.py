@@ -655,3 +655,15 @@ def test_a_system_without_a_cursor_says_so(mode, serve):
         opened.read(since=T0)
     assert len(opened.read()) == 1
     assert opened.session.bookmark is None
+
+
+def test_what_a_lax_search_finds_besides_is_counted_and_left_out(mode, serve):
+    class Searched(Small):
+        name = "searched"
+        capabilities = Capabilities(by_key=True)
+
+    fake = serve([rows({"no": "abc", "price": 1}, {"no": "ABC", "price": 2})])
+    session = mode(Searched(base_url=fake.base_url))
+    assert [record.key for record in session.read(keys=["ABC"])] == ["ABC"]
+    assert session.session.ledger.reasons == {"other_key": 1}
+    assert session.session.ledger.balanced
