@@ -81,6 +81,8 @@ class Reader:
         self._query = self._make_query(wish, token, now)
         self._layout = connector.layout().select(self._query.fields, connector.name)
         self._high = cursor_value(token.get("high"))
+        bound = self._query.since
+        self._timed = isinstance(self._high if bound is None else bound, datetime)
         self._missed = None if wish.known is None else set(wish.known)
         self._keys = frozenset(wish.keys)
         self._edge: dict[str, CursorValue] = {}
@@ -225,6 +227,7 @@ class Reader:
         """The record, or None for one that is counted and left out."""
         if self._missed is not None:
             self._missed.discard(record.key)
+        record = self._comparable(record)
         reason = self._unwanted(record)
         if reason is not None:
             self.ledger.leave_out(reason)
@@ -240,6 +243,20 @@ class Reader:
         if self._connector.unique_keys and last is not None:
             return DeadLetter(raw=record.raw, code="duplicate_key", message=f"{record.key!r} stood before")
         return self._spelt(record)
+
+    def _comparable(self, record: Record) -> Record:
+        """The record; without a cursor that is no time where others are: it would spoil the bookmark."""
+        if isinstance(record.cursor, datetime):
+            if not self._timed:
+                self._timed, self._high = True, None
+                self._edge.clear()
+                self._recent.clear()
+            return record
+        if record.cursor is None or not self._timed:
+            return record
+        message = f"it is {record.cursor!r:.60}, and the cursors of other rows are times"
+        problem = FieldError(field="cursor", message=message, code="unreadable")
+        return attrs.evolve(record, cursor=None, problems=(*record.problems, problem))
 
     def _advance(self, record: Record, cursor: CursorValue) -> None:
         if self._high is None or _less(self._high, cursor):

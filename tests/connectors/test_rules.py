@@ -492,6 +492,31 @@ def test_a_read_in_order_that_is_broken_off_has_come_somewhere(mode, serve, orde
     )
 
 
+@pytest.mark.parametrize("bad", ["31.01.2026", "/Date(soon)/", "", 17])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_time_that_is_none_is_reported_and_spoils_no_bookmark(mode, serve, bad, place):
+    good = [f"2026-01-0{day}T00:00:00Z" for day in (1, 2)]
+    times = [*good[:place], bad, *good[place:]]
+    system = serve(lambda _: rows(*({"no": f"k{at}", "at": time} for at, time in enumerate(times))))
+    opened = mode(Small(base_url=system.base_url))
+    records = opened.read()
+    assert [record.key for record in records] == ["k0", "k1", "k2"]
+    assert opened.session.bookmark.cursor == datetime(2026, 1, 2, tzinfo=UTC)
+    # Before the first time is seen nobody knows that there are any.
+    assert [problem.field for problem in records[place].problems] == (["cursor"] if place else [])
+    (again,) = opened.read(since=opened.session.bookmark)
+    assert (again.key, [problem.field for problem in again.problems]) == (f"k{place}", ["cursor"])
+
+
+def test_cursors_that_are_no_times_are_left_alone(mode, serve):
+    system = serve(
+        lambda _: rows({"no": "a", "at": "0007"}, {"no": "b", "at": "0009"}, {"no": "c", "at": "0008"})
+    )
+    opened = mode(Small(base_url=system.base_url))
+    assert [record.problems for record in opened.read()] == [(), (), ()]
+    assert opened.session.bookmark.cursor == "0009"
+
+
 def test_an_order_that_is_not_kept_is_not_believed(mode, serve):
     class Ordered(Small):
         name = "ordered"
