@@ -16,6 +16,7 @@ import httpcore
 import httpx
 
 from bulkeditor.http._network import KEEPALIVE_SECONDS, bounded, core_proxy, core_request, tls_context
+from bulkeditor.http._redact import discreet_logs
 
 if TYPE_CHECKING:
     import ssl
@@ -185,6 +186,7 @@ class LoopTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, config: SessionConfig, proxy: httpx.Proxy | None = None) -> None:
+        discreet_logs()
         self._config = config
         self._proxy = proxy
         self._pool: httpcore.AsyncConnectionPool | None = None

@@ -16,6 +16,7 @@ import httpcore
 import httpx
 
 from bulkeditor.http._guard import Guard, guard
+from bulkeditor.http._redact import discreet_logs
 from bulkeditor.http._wire import shared_ssl_context
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class BlockingTransport(httpx.BaseTransport):
     """
 
     def __init__(self, config: SessionConfig, proxy: httpx.Proxy | None = None) -> None:
+        discreet_logs()
         self._config = config
         self._proxy = proxy
         self._lock = threading.Lock()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from bulkeditor._secret import Secret
 
@@ -44,6 +46,33 @@ _SECRET_FIELDS = re.compile(
     re.IGNORECASE,
 )
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+_LOGGED: Final = re.compile(r"""\(b'([\w-]+)', b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)""")
+
+
+class _HeaderFilter(logging.Filter):
+    """Masks what httpcore logs at DEBUG of an answer: its header fields just as they came, cookies too."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the record, its header fields as :func:`shown_headers` has them."""
+        message = record.getMessage()
+        if "headers" in message:
+            record.msg, record.args = _LOGGED.sub(_masked, message), ()
+        return True
+
+
+_FILTER: Final = _HeaderFilter()
+
+
+def discreet_logs() -> None:
+    """Keep credentials out of the log of the library below; a second time it does nothing."""
+    for name in ("httpcore.http11", "httpcore.http2"):
+        logging.getLogger(name).addFilter(_FILTER)
+
+
+def _masked(field: re.Match[str]) -> str:
+    return field[0] if field[1].lower() in SHOWN_HEADERS else f"(b'{field[1]}', b'{MASK}')"
 
 
 def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:

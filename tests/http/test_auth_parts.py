@@ -600,6 +600,28 @@ def test_a_dialog_user_gets_a_clear_error(bench, reply, write):
         bench.run(session, write())
 
 
+@pytest.mark.parametrize(("deaths", "tokens"), [(1, 2), (2, 2)])
+def test_an_access_token_that_dies_before_the_first_token_is_fetched(bench, reply, write, deaths, tokens):
+    issued, dead = [], []
+
+    def api(seen):
+        if seen.target == "/token":
+            issued.append(f"t{len(issued)}")
+            return reply(body=json.dumps({"access_token": issued[-1], "expires_in": 3600}).encode())
+        bearer = seen.headers.get("authorization", "").removeprefix("Bearer ")
+        if seen.headers.get("x-csrf-token") == "Fetch" and len(dead) < deaths:
+            dead.append(bearer)
+        return reply(status=401) if bearer in dead else reply(headers={"X-CSRF-Token": "c"})
+
+    session = bench.open(bench.serve(api), auth=CSRF(OAuth2("app", "secret", "/token"), "/srv/"))
+    if deaths == 1:
+        assert bench.run(session, write()).status == 200
+    else:
+        with pytest.raises(AuthenticationError):
+            bench.run(session, write())
+    assert len(issued) == tokens
+
+
 # --- nothing shows
 
 

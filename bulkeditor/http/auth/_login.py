@@ -171,16 +171,7 @@ class CSRF:
         Raises:
             AuthenticationError: The server refuses, or answers with a page that asks to log in.
         """
-        fresh = yield from self.inner.renew(token.inner if token is not None else None, now)
-        inner = attrs.evolve(fresh, obtained_at=fresh.obtained_at or now)
-        fetch = Request(
-            method="GET",
-            path=self.path,
-            operation="csrf.fetch",
-            headers={self._header: "Fetch"},
-            authenticated=False,
-        )
-        response = yield self.inner.sign(fetch, inner, Attempt(now, lambda: self.path))
+        inner, response = yield from self._fetched(token.inner if token is not None else None, now)
         if is_web_page(response):
             raise AuthenticationError(
                 "a web page came instead of a token; most likely it asks to log in",
@@ -192,6 +183,32 @@ class CSRF:
         # A service without this protection sends none, and wants none.
         value = Secret(response.headers.get(self._header.lower(), ""))
         return CSRFToken(value=value, inner=inner, cookies=read_cookies(response, ()))
+
+    def _fetched(self, token: Token | None, now: datetime) -> Exchange[tuple[Token, Response]]:
+        """A fresh inner token, and the answer that it got."""
+        fetch = Request(
+            method="GET",
+            path=self.path,
+            operation="csrf.fetch",
+            headers={self._header: "Fetch"},
+            authenticated=False,
+        )
+        last = False
+        while True:
+            fresh = yield from self.inner.renew(token, now)
+            token = attrs.evolve(fresh, obtained_at=fresh.obtained_at or now)
+            try:
+                response = yield self.inner.sign(fetch, token, Attempt(now, lambda: self.path))
+            except AuthenticationError as error:
+                refusal = Response(
+                    status=error.status or UNAUTHORIZED, headers={}, content=b"", request=fetch
+                )
+                # Another token helps where this one died on the way; a password is not tried twice.
+                if last or not self.inner.refused(refusal):
+                    raise
+                last = True
+            else:
+                return token, response
 
     def sign(self, request: Request, token: Token, attempt: Attempt) -> Request:
         """Sign with the inner credential; writes carry the token as well."""
