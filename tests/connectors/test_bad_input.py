@@ -7,7 +7,7 @@ stand-in would not send is put into its answers on their way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -99,17 +99,15 @@ def all_records(session: ConnectorSession, fake: Any) -> dict[str, Record]:
 
 @contextmanager
 def tampered(
-    system: System, pattern: bytes, new: bytes
+    system: System, pattern: bytes | Callable[[Any], bytes], new: bytes
 ) -> Iterator[tuple[ConnectorSession, dict[str, Record]]]:
-    """A read of answers in which something was replaced, at least once."""
-    with (
-        Tampered(pattern, new) as transport,
-        seeded(system) as fake,
-        opened(system, fake, transport=transport) as session,
-    ):
-        records = all_records(session, fake)
-        assert transport.hits, "nothing on the wire was replaced"
-        yield session, records
+    """A read of answers in which something was replaced, at least once; a pattern may need the stand-in."""
+    with seeded(system) as fake:
+        wanted = pattern if isinstance(pattern, bytes) else pattern(fake)
+        with Tampered(wanted, new) as transport, opened(system, fake, transport=transport) as session:
+            records = all_records(session, fake)
+            assert transport.hits, "nothing on the wire was replaced"
+            yield session, records
 
 
 # Getting in
@@ -158,6 +156,18 @@ def test_a_refusal_inside_of_an_answer_of_success(system):
         assert session.written.balanced
 
 
+def test_an_expired_certificate(system):
+    with seeded(system) as fake, opened(system, fake) as session:
+        if not hasattr(fake, "end_certificate"):
+            pytest.skip(f"{system.name} asks for no certificate; TLS is tried in test_rules.py")
+        fake.end_certificate()
+        with pytest.raises(be.AuthenticationError):
+            list(session.read())
+        (outcome,) = session.write([Change(key=KEYS[0], values={"price": 1})])
+        assert outcome.status == "failed", outcome
+        assert not fake.effects
+
+
 # Values
 
 
@@ -189,6 +199,25 @@ def test_no_price_is_none_and_not_nothing(system):
     with tampered(system, PRICE_ON_THE_WIRE, b"null") as (_, records):
         assert records.keys() == set(KEYS)
         assert records[ODD].get("price", "absent") is None
+
+
+@pytest.mark.parametrize(
+    "sent", [b'"/Date(soon)/"', b'"31.01.2026"', b'"/Date(99999999999999999)/"', b'""', b"17"]
+)
+def test_a_time_that_is_none_is_reported_by_row(system, sent):
+    if system.time is None:
+        pytest.skip(f"{system.name} sends times in parts")
+    at_the_wire = system.time
+    with tampered(system, lambda fake: at_the_wire(fake.holds(ODD)["changed_at"]), sent) as (
+        session,
+        records,
+    ):
+        if ODD in records:
+            assert records[ODD].problems
+            assert records[ODD]["price"] == ODD_PRICE, "what could be read is lost"
+        else:
+            assert session.dead_letters, "the row is neither a record nor a dead letter"
+        assert records.keys() >= set(KEYS) - {ODD}
 
 
 # Keys

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -26,6 +28,7 @@ class System:
         settings: What the connector is given besides its address, taken from the stand-in.
         wrong: Settings with credentials that are wrong.
         same: Which keys the system itself takes for the same: ``case``, ``zeros``.
+        time: How a moment stands on the wire, a regular expression; None where it does not stand alone.
         places: Two places that the stand-in has.
         main: The place whose stock the stand-in shows as ``inventory_quantity``.
         custom: A custom field with a value.
@@ -38,6 +41,7 @@ class System:
     settings: Callable[[Any], Mapping[str, Any]]
     wrong: Mapping[str, Any] = {}
     same: frozenset[str] = frozenset()
+    time: Callable[[datetime], bytes] | None = None
     places: tuple[str, str] | None = None
     main: str | None = None
     custom: tuple[str, object] | None = None
@@ -79,6 +83,7 @@ SYSTEMS = {
             stand_in="reference:ReferenceERP",
             settings=lambda fake: {"client_id": fake.client_id, "client_secret": fake.client_secret},
             wrong={"client_secret": "wrong"},
+            time=lambda moment: b'"%s"' % re.escape(moment.isoformat()).encode(),
         ),
         System(name="s4", integration="sap", stand_in="sap_s4:S4HANA", settings=dict),
         System(name="b1", integration="sap_b1", stand_in="sap_b1:BusinessOne", settings=dict),
