@@ -12,7 +12,7 @@ import attrs
 
 from bulkeditor import webhooks
 from bulkeditor._secret import Secret
-from bulkeditor.cli._loopback import LoopbackServer, read_event
+from bulkeditor.cli._loopback import Answer, LoopbackServer, read_event
 from bulkeditor.errors import WebhookVerificationError
 
 
@@ -78,6 +78,6 @@ class WebhookEndpoint(LoopbackServer):
             self._arrived.notify_all()
         return received
 
-    def _judge(self, body: bytes, headers: Message) -> int:
+    def _judge(self, body: bytes, headers: Message) -> Answer:
         received = self.take(body, headers.get("X-Webhook-Signature"))
-        return HTTPStatus.UNAUTHORIZED if received.problem else HTTPStatus.NO_CONTENT
+        return Answer(HTTPStatus.UNAUTHORIZED if received.problem else HTTPStatus.NO_CONTENT)

@@ -16,7 +16,8 @@ import attrs
 
 from bulkeditor import webhooks
 from bulkeditor._secret import Secret
-from bulkeditor.cli._loopback import LoopbackServer, read_event
+from bulkeditor.cli._loopback import Answer, LoopbackServer, read_event
+from bulkeditor.cli._screen import one_line
 from bulkeditor.errors import InvalidInputError, WebhookVerificationError
 
 PATH: Final = "/bulkeditor-listen"
@@ -40,11 +41,13 @@ class Reply:
         status: Its answer; None without one, or without an application.
         problem: Why there is no answer.
         location: Where a redirect points.
+        retry_after: When it wants to be asked again, as it says it.
     """
 
     status: int | None
     problem: str | None = None
     location: str | None = None
+    retry_after: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +111,11 @@ class Target:
             connection.endheaders(body)
             answer = connection.getresponse()
             answer.read(_MAX_ANSWER)
-            return Reply(answer.status, location=answer.getheader("Location"))
+            return Reply(
+                answer.status,
+                location=answer.getheader("Location"),
+                retry_after=one_line(answer.getheader("Retry-After") or "") or None,
+            )
         except TimeoutError:
             return Reply(None, f"no answer within {_TIMEOUT:g} s")
         except OSError as error:
@@ -122,8 +129,8 @@ class Target:
 class Forwarder(LoopbackServer):
     """An HTTP server on a free port of 127.0.0.1, as a context manager.
 
-    The sender gets the application's own status, so that what the application refuses is tried again; 502
-    where it does not answer, and 204 where there is none.
+    The sender gets the application's own status and ``Retry-After``, so that what the application refuses is
+    tried again; 502 where it does not answer, and 204 where there is none.
 
     Args:
         secret: What deliveries should be signed with; whatever they are signed with, they are handed on.
@@ -139,7 +146,7 @@ class Forwarder(LoopbackServer):
         self._telling = threading.Lock()
         self._seen: Counter[str] = Counter()
 
-    def _pass_on(self, body: bytes, headers: Message) -> int:
+    def _pass_on(self, body: bytes, headers: Message) -> Answer:
         began = time.monotonic()
         reply = Reply(None) if self._target is None else self._target.post(body, headers.items())
         seconds = time.monotonic() - began
@@ -159,8 +166,8 @@ class Forwarder(LoopbackServer):
                 )
             )
         if reply.status is not None:
-            return reply.status
-        return HTTPStatus.NO_CONTENT if reply.problem is None else HTTPStatus.BAD_GATEWAY
+            return Answer(reply.status, reply.retry_after)
+        return Answer(HTTPStatus.NO_CONTENT if reply.problem is None else HTTPStatus.BAD_GATEWAY)
 
     def _genuine(self, body: bytes, signed: str | None) -> bool:
         try:

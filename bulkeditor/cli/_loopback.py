@@ -12,8 +12,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, cast
 
-Judge: TypeAlias = Callable[[bytes, Message], int]
-"""Takes a body and its headers, and gives the status to answer with."""
+import attrs
+
+
+@attrs.frozen
+class Answer:
+    """What the sender gets to hear.
+
+    Args:
+        status: The status.
+        retry_after: When it shall come again, as the header says it; None leaves that to the sender.
+    """
+
+    status: int
+    retry_after: str | None = None
+
+
+Judge: TypeAlias = Callable[[bytes, Message], Answer]
+"""Takes a body and its headers, and gives the answer."""
 
 MAX_BODY: Final = 4 * 1024 * 1024
 _MAX_DIGITS: Final = 12
@@ -69,16 +85,18 @@ def _handler(judge: Judge) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
             length = self.headers.get("Content-Length", "")
             if not length.isdecimal() or len(length) > _MAX_DIGITS or int(length) > MAX_BODY:
-                self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                self._answer(Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
                 return
             body = self.rfile.read(int(length))
             # A delivery that breaks off half way is none.
             if len(body) == int(length):
                 self._answer(judge(body, self.headers))
 
-        def _answer(self, status: int) -> None:
-            self.send_response(status)
+        def _answer(self, answer: Answer) -> None:
+            self.send_response(answer.status)
             self.send_header("Content-Length", "0")
+            if answer.retry_after is not None:
+                self.send_header("Retry-After", answer.retry_after)
             self.send_header("Connection", "close")
             self.end_headers()
 

@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -28,6 +30,7 @@ TIMEOUT: Final = 10.0
 _BODY_LIMIT: Final = 64 * 1024
 _OK: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
+_MAX_DIGITS: Final = 10
 _FAILURES: Final = (OSError, http.client.HTTPException, ValueError)
 
 Reset: TypeAlias = Literal["request", "answer"]
@@ -56,10 +59,12 @@ class Receipt:
     Args:
         status: The receiver's answer; None when none came.
         error: Why it did not arrive, in words; None when the status says it.
+        retry_after: Seconds after which the receiver wants to be asked again; 0 when it does not say.
     """
 
     status: int | None
     error: str | None = None
+    retry_after: float = 0.0
 
     @property
     def accepted(self) -> bool:
@@ -196,7 +201,11 @@ class Courier:
         with contextlib.suppress(*_FAILURES):
             response.read(_BODY_LIMIT)
         redirected = response.status in _REDIRECTS
-        return Receipt(response.status, "redirects are not followed" if redirected else None)
+        return Receipt(
+            response.status,
+            "redirects are not followed" if redirected else None,
+            _seconds(response.getheader("Retry-After", "")),
+        )
 
 
 class _Incoming(io.RawIOBase):
@@ -226,6 +235,18 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _seconds(retry_after: str) -> float:
+    """What a Retry-After asks for: seconds, or a date by the clock on the wall; 0 for anything else."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:_MAX_DIGITS])
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - time.time())
 
 
 def _head(url: SplitResult, parcel: Parcel) -> bytes:

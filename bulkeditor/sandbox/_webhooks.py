@@ -25,6 +25,8 @@ _MILLISECOND: Final = 1000
 # A delivery that is to be overtaken waits no longer than this, by the server's clock, for others to come.
 _OVERTAKEN_FOR: Final = 5 * MICROSECONDS
 _LOGGED: Final = 20
+# Seconds; a receiver may ask for more time, but not for ever.
+_LONGEST_WAIT: Final = 3600
 
 
 @attrs.frozen(kw_only=True)
@@ -270,7 +272,9 @@ class Webhooks:
         elif lost or gone or due.tries >= len(RETRIES):
             self._settle(due.id, "failed", None)
         else:
-            self._schedule(due.id, due.webhook.num, now + RETRIES[due.tries] * MICROSECONDS)
+            # Later than its turn where the receiver asks for that; earlier it is not.
+            wait = max(RETRIES[due.tries], min(receipt.retry_after, _LONGEST_WAIT))
+            self._schedule(due.id, due.webhook.num, now + round(wait * MICROSECONDS))
 
     def _settle(self, ident: str, outcome: str, delivered_at: int | None) -> None:
         self._store.execute(

@@ -129,6 +129,8 @@ class Application:
                 self.send_response(status)
                 if 300 <= status < 400:
                     self.send_header("Location", "/elsewhere/")
+                if status == 503:
+                    self.send_header("Retry-After", "77")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -186,6 +187,10 @@ def test_the_application_answers_the_sender(start, sandbox, application, status,
     with sandbox.connect() as shop:
         delivery = shop.webhooks.deliveries(registered(sandbox)[0].id).first()
     assert delivery.response_status == status
+    if status == 503:
+        # It was asked for more time than the sender takes by itself.
+        wait = delivery.next_attempt_at - datetime.fromisoformat(delivery.log[-1]["at"])
+        assert 76 < wait.total_seconds() < 78
 
 
 def test_a_refusal_reminds_of_the_secret_once(start, sandbox, application):

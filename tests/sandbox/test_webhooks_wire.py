@@ -9,7 +9,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import attrs
@@ -329,6 +330,35 @@ def test_an_answer_whose_body_never_comes_counts_by_its_status(serve, wire):
     wire.answers = [answer]
     bench.change("A")
     assert bench.last() == ("delivered", 200, None)
+
+
+def in_the_future(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "wait"),
+    [
+        (503, "120", 120),
+        (429, "61", 61),
+        (503, "2", 5),  # its own first pause is longer
+        (503, "999999999999999", 3600),  # nobody waits for ever
+        (503, "-1", 5),
+        (503, "soon\xe9", 5),
+        (503, in_the_future(600), 600),
+        (503, in_the_future(-600), 5),
+    ],
+)
+def test_a_receiver_is_given_the_time_that_it_asks_for(bench, wire, status, retry_after, wait):
+    wire.answers = [
+        answering(f"HTTP/1.1 {status} Busy\r\nRetry-After: {retry_after}\r\n\r\n".encode("latin-1"))
+    ]
+    bench.change("A")
+    (delivery,) = bench.log()
+    begin, due = (datetime.fromisoformat(delivery[name]) for name in ("created_at", "next_attempt_at"))
+    assert (due - begin).total_seconds() == pytest.approx(wait, abs=20 if wait == 600 else 0.1)
+    bench.sandbox.clock.advance(f"{wait + 1}s")
+    assert bench.last()[0] == "delivered"
 
 
 @pytest.mark.parametrize(

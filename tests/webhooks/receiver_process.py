@@ -1,13 +1,16 @@
-"""The receiver that test_kill.py kills: ``python -m tests.webhooks.receiver_process FOLDER PORT``.
+"""The receiver that test_kill.py kills: ``python -m tests.webhooks.receiver_process FOLDER PORT STORE``.
 
 Two handlers, one of each kind. ``ledger`` writes into the inbox's own database, in its transaction, and has
 no other defence: a second time would show. ``outside`` writes into another database, under the stable key.
 """
 
+import re
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import uvicorn
 
 import bulkeditor as be
@@ -17,14 +20,27 @@ SECRET = "the secret of the test"
 LEASE = 2.0
 
 
-def tables(folder: Path) -> None:
+def rows(store: str | Path, sql: str) -> list[tuple[Any, ...]]:
+    """What a statement gives, in the inbox's database or another one; it is committed."""
+    if isinstance(store, Path):
+        with sqlite3.connect(store, timeout=30) as connection:
+            found = connection.execute(sql).fetchall()
+        connection.close()
+        return found
+    with psycopg.connect(store, autocommit=True) as other:
+        cursor = other.execute(sql.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def tables(folder: Path, store: str | Path) -> None:
     """What the handlers write into; made before the first process starts."""
-    with sqlite3.connect(folder / "inbox.db") as inside:
-        inside.execute(
-            "CREATE TABLE effects (place INTEGER PRIMARY KEY, event TEXT, entity TEXT, version INTEGER)"
-        )
-        inside.execute("CREATE TABLE stale (event TEXT)")
-        inside.execute("CREATE TABLE totals (entity TEXT PRIMARY KEY, handled INTEGER)")
+    serial = "INTEGER" if isinstance(store, Path) else "SERIAL"
+    for table in (
+        f"effects (place {serial} PRIMARY KEY, event TEXT, entity TEXT, version INTEGER)",
+        "stale (event TEXT)",
+        "totals (entity TEXT PRIMARY KEY, handled INTEGER)",
+    ):
+        rows(store, f"CREATE TABLE {table}")
     with sqlite3.connect(folder / "outside.db") as outside:
         outside.execute("PRAGMA journal_mode = WAL")
         outside.execute("CREATE TABLE calls (event TEXT)")
@@ -32,14 +48,20 @@ def tables(folder: Path) -> None:
             "CREATE TABLE effects "
             "(place INTEGER PRIMARY KEY, event TEXT UNIQUE, entity TEXT, version INTEGER)"
         )
-    for connection in (inside, outside):
-        connection.close()
+    outside.close()
 
 
-def main(folder: Path, port: int) -> None:
+def run(tx: Any, sql: str, values: dict[str, object]) -> None:
+    """Run a statement in the inbox's transaction, in the database's own spelling of parameters."""
+    if not isinstance(tx, sqlite3.Connection):
+        sql = re.sub(r":([a-z]+)", r"%(\1)s", sql)
+    tx.execute(sql, values)
+
+
+def main(folder: Path, port: int, store: str | Path) -> None:
     receiver = webhooks.Receiver(
         secrets=[SECRET],
-        store=folder / "inbox.db",
+        store=store,
         lease=LEASE,
         workers=2,
         poll=0.1,
@@ -60,22 +82,31 @@ def main(folder: Path, port: int) -> None:
         connection.close()
 
     @receiver.on("inventory.updated")
-    def ledger(event: webhooks.InventoryUpdated, tx: sqlite3.Connection) -> None:
-        tx.execute(
-            "INSERT INTO effects (event, entity, version) VALUES (?, ?, ?)",
-            (event.id, event.entity, event.data.on_hand),
+    def ledger(event: webhooks.InventoryUpdated, tx: Any) -> None:
+        values = {"event": event.id, "entity": event.entity, "version": event.data.on_hand}
+        run(
+            tx,
+            "INSERT INTO effects (event, entity, version) VALUES (:event, :entity, :version)",
+            values,
         )
-        tx.execute(
-            "INSERT INTO totals VALUES (?, 1) ON CONFLICT (entity) DO UPDATE SET handled = handled + 1",
-            (event.entity,),
+        run(
+            tx,
+            "INSERT INTO totals VALUES (:entity, 1) "
+            "ON CONFLICT (entity) DO UPDATE SET handled = totals.handled + 1",
+            values,
         )
 
     @receiver.on_stale
-    def late(event: webhooks.Event, tx: sqlite3.Connection) -> None:
-        tx.execute("INSERT INTO stale VALUES (?)", (event.id,))
+    def late(event: webhooks.Event, tx: Any) -> None:
+        run(tx, "INSERT INTO stale VALUES (:event)", {"event": event.id})
 
     uvicorn.run(receiver.asgi, host="127.0.0.1", port=port, log_level="critical")
 
 
+def store_of(argument: str) -> str | Path:
+    """An address of Postgres, or a file."""
+    return argument if argument.startswith("postgresql://") else Path(argument)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), store_of(sys.argv[3]))

@@ -20,9 +20,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import psycopg
+import pytest
+
 from bulkeditor import webhooks
 from tests.webhooks.conftest import encode, headers_for
-from tests.webhooks.receiver_process import SECRET, tables
+from tests.webhooks.receiver_process import SECRET, rows, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 DELIVERIES = int(os.environ.get("BULKEDITOR_KILL_DELIVERIES", "300"))
@@ -38,16 +41,16 @@ PATIENCE = 120 + DELIVERIES / 5
 class Process:
     """The receiver's process, under one port through all its lives."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, store):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self._folder = folder
+        self._arguments = [str(folder), str(self.port), str(store)]
         self._child = None
         self.start()
 
     def start(self):
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "tests.webhooks.receiver_process", str(self._folder), str(self.port)],
+            [sys.executable, "-m", "tests.webhooks.receiver_process", *self._arguments],
             cwd=ROOT,
         )
 
@@ -152,30 +155,26 @@ class Load:
             connection.close()
 
 
-def rows(path, sql):
-    connection = sqlite3.connect(path, timeout=30)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-def over(folder):
+def over(store):
     """How many events are handled, once the inbox is there."""
     try:
-        found = rows(
-            folder / "inbox.db", "SELECT count(*) FROM bulkeditor_inbox_events WHERE status <> 'pending'"
-        )
-    except sqlite3.OperationalError:
+        found = rows(store, "SELECT count(*) FROM bulkeditor_inbox_events WHERE status <> 'pending'")
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):
         return 0
     return found[0][0]
 
 
-def test_no_kill_loses_doubles_or_disorders_an_event(tmp_path):
+@pytest.fixture
+def store(kind, tmp_path, request):
+    """Where the inbox is, and the effects that share its transaction."""
+    return tmp_path / "inbox.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+def test_no_kill_loses_doubles_or_disorders_an_event(tmp_path, store):
     rnd = random.Random(SEED)
     print(f"seed {SEED}, {DELIVERIES} deliveries")  # noqa: T201 -- shown when it fails
-    tables(tmp_path)
-    processes = [Process(tmp_path) for _ in range(PROCESSES)]
+    tables(tmp_path, store)
+    processes = [Process(tmp_path, store) for _ in range(PROCESSES)]
     load = Load([process.port for process in processes], rnd)
     senders = load.run()
     # Counted in what was answered and what was handled; the last ones meet receivers with little to do.
@@ -184,10 +183,10 @@ def test_no_kill_loses_doubles_or_disorders_an_event(tmp_path):
     end = time.monotonic() + PATIENCE
     finishing = False
     try:
-        while marks or any(sender.is_alive() for sender in senders) or over(tmp_path) < DELIVERIES:
+        while marks or any(sender.is_alive() for sender in senders) or over(store) < DELIVERIES:
             assert time.monotonic() < end, "it did not come to an end"
             assert not load.errors
-            handled = over(tmp_path)
+            handled = over(store)
             if not finishing and handled >= early:
                 finishing = True
                 load.finish()
@@ -201,12 +200,12 @@ def test_no_kill_loses_doubles_or_disorders_an_event(tmp_path):
         for process in processes:
             process.kill()
         load.finish()
-    check(tmp_path, load)
-    report(tmp_path, load)
+    check(tmp_path, store, load)
+    report(tmp_path, store, load)
 
 
-def check(folder, load):
-    inside, outside = folder / "inbox.db", folder / "outside.db"
+def check(folder, inside, load):
+    outside = folder / "outside.db"
     # None lost: everything that was ever answered with 2xx is handled, or was found too old.
     handled = [row[0] for row in rows(inside, "SELECT event FROM effects")]
     stale = [row[0] for row in rows(inside, "SELECT event FROM stale")]
@@ -232,10 +231,10 @@ def check(folder, load):
             assert versions[-1] == newest[entity], "the newest state is never the one that is left out"
 
 
-def report(folder, load):
+def report(folder, store, load):
     calls = rows(folder / "outside.db", "SELECT count(*) FROM calls")[0][0]
     effects = rows(folder / "outside.db", "SELECT count(*) FROM effects")[0][0]
-    stale = rows(folder / "inbox.db", "SELECT count(*) FROM stale")[0][0]
+    stale = rows(store, "SELECT count(*) FROM stale")[0][0]
     print(  # noqa: T201 -- shown with -s, and when a later check fails
         f"{KILLS} kills of {PROCESSES} processes; "
         f"{sum(load.answers.values())} attempts: {dict(load.answers.most_common())}; "
