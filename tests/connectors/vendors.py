@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -31,8 +32,12 @@ class System:
         time: How a moment stands on the wire, a regular expression; None where it does not stand alone.
         places: Two places that the stand-in has.
         main: The place whose stock the stand-in shows as ``inventory_quantity``.
+        stock: Puts stock into places of the stand-in.
         custom: A custom field with a value.
+        prepare: What the stand-in has to know before, such as the custom field.
         supplier: A supplier that purchase orders may go to.
+        orders: The purchase orders that the stand-in has.
+        narrow: Whether the vendor filters what changed.
     """
 
     name: str
@@ -44,8 +49,14 @@ class System:
     time: Callable[[datetime], bytes] | None = None
     places: tuple[str, str] | None = None
     main: str | None = None
+    stock: Callable[[Any, str, Mapping[str, int]], object] = lambda fake, key, levels: fake.edit(
+        key, {"inventory_levels": levels}
+    )
     custom: tuple[str, object] | None = None
+    prepare: Callable[[Any], object] = id
     supplier: str | None = None
+    orders: Callable[[Any], Sequence[Any]] = lambda _: ()
+    narrow: bool = True
 
     @property
     def missing(self) -> str | None:
@@ -66,12 +77,25 @@ class System:
     def start(self) -> StandIn:
         """Its stand-in, at a fixed time; to be used in a ``with``."""
         module, _, name = self.stand_in.partition(":")
-        return getattr(import_module(f"bulkeditor.testing.vendors.{module}"), name)(clock=InstantClock())
+        fake = getattr(import_module(f"bulkeditor.testing.vendors.{module}"), name)(clock=InstantClock())
+        self.prepare(fake)
+        return fake
 
     def connector(self, fake: Any, **changed: Any) -> Connector:
         """The connector at a stand-in's address, with its credentials."""
         found = MyERP if self.integration == MyERP.name else find(self.integration)
         return found(base_url=fake.base_url, **{**self.settings(fake), **changed})
+
+
+def _s4_stock(fake: Any, key: str, levels: Mapping[str, int]) -> None:
+    for place, quantity in levels.items():
+        fake.set_stock(key, Decimal(quantity), storage=place.rpartition("/")[2])
+
+
+def _b1_stock(fake: Any, key: str, levels: Mapping[str, int]) -> None:
+    (item,) = [row for row in fake.rows("Items") if row["ItemCode"] == key]
+    for line in item["ItemWarehouseInfoCollection"]:
+        line["InStock"] = Decimal(levels.get(line["WarehouseCode"], 0))
 
 
 SYSTEMS = {
@@ -85,11 +109,83 @@ SYSTEMS = {
             wrong={"client_secret": "wrong"},
             time=lambda moment: b'"%s"' % re.escape(moment.isoformat()).encode(),
         ),
-        System(name="s4", integration="sap", stand_in="sap_s4:S4HANA", settings=dict),
-        System(name="b1", integration="sap_b1", stand_in="sap_b1:BusinessOne", settings=dict),
-        System(name="netsuite", integration="netsuite", stand_in="netsuite:NetSuite", settings=dict),
-        System(name="klaviyo", integration="klaviyo", stand_in="klaviyo:Klaviyo", settings=dict),
-        System(name="shopify", integration="shopify", stand_in="shopify:Shopify", settings=dict),
+        System(
+            name="s4",
+            integration="sap",
+            stand_in="sap_s4:S4HANA",
+            settings=lambda fake: {
+                "username": fake.user,
+                "password": fake.password,
+                "location": "1010/101A",
+                "custom_fields": ["YY1_SEASON_PRD"],
+            },
+            wrong={"password": "wrong"},
+            same=frozenset({"case"}),
+            time=lambda moment: rb'"/Date\(%d(?:\+0000)?\)/"' % round(moment.timestamp() * 1000),
+            places=("1010/101A", "1010/101B"),
+            main="1010/101A",
+            stock=_s4_stock,
+            custom=("YY1_SEASON_PRD", "summer"),
+            prepare=lambda fake: fake.custom_fields.add("YY1_SEASON_PRD"),
+        ),
+        System(
+            name="b1",
+            integration="sap-business-one",
+            stand_in="sap_b1:BusinessOne",
+            settings=lambda fake: {
+                "company": fake.company,
+                "username": fake.user,
+                "password": fake.password,
+                "custom_fields": ["U_Season"],
+            },
+            wrong={"password": "wrong"},
+            places=("01", "02"),
+            main="01",
+            stock=_b1_stock,
+            custom=("U_Season", "summer"),
+            prepare=lambda fake: fake.declare("U_Season"),
+            supplier="V10000",
+            orders=lambda fake: fake.rows("PurchaseOrders"),
+        ),
+        System(
+            name="netsuite",
+            integration="netsuite",
+            stand_in="netsuite:NetSuite",
+            settings=lambda fake: {
+                "account_id": fake.account,
+                "consumer_key": fake.client_id,
+                "certificate_id": fake.certificate_id,
+                "private_key": fake.private_key,
+                "adjustment_account": "54",
+                "subsidiary": "1",
+                "custom_fields": ["custitem_season"],
+            },
+            wrong={"consumer_key": "wrong"},
+            places=("1", "2"),
+            main="1",
+            custom=("custitem_season", "summer"),
+            prepare=lambda fake: fake.books.custom_fields.add("custitem_season"),
+            supplier="21",
+            orders=lambda fake: fake.orders,
+        ),
+        System(
+            name="klaviyo",
+            integration="klaviyo",
+            stand_in="klaviyo:Klaviyo",
+            settings=lambda fake: {"api_key": fake.api_key},
+            wrong={"api_key": "pk_wrong"},
+            time=lambda moment: b'"%s"' % re.escape(moment.isoformat()).encode(),
+            custom=("custom_fields", {"season": "summer"}),
+            narrow=False,
+        ),
+        System(
+            name="shopify",
+            integration="shopify",
+            stand_in="shopify:Shopify",
+            settings=lambda fake: {"access_token": fake.access_token},
+            wrong={"access_token": "shpat_wrong"},
+            custom=("custom_fields", {"season": "summer"}),
+        ),
     )
 }
 
