@@ -111,7 +111,7 @@ class World:
         entries = dict(row[column])
         if value is UNSET:
             if entry not in entries:
-                return  # as when we have cleared it and not written it anew: nobody could tell that he was there
+                return  # as when we have cleared it and not written it anew: nobody could tell
             del entries[entry]
             # By hand, on a server that adds: in the store itself.
             self._write_entries(product, entries)
