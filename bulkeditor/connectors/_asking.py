@@ -111,9 +111,10 @@ def _ask(
         except BulkEditorError as error:
             problem = error
         verdict = connector.classify(problem)
-        # 429, 5xx and lost answers were repeated by the driver already; here it is what the system's own
-        # codes say.
-        repeated = isinstance(problem, RateLimitError | ServerError) or not isinstance(problem, APIError)
+        # 429, lost answers, and 5xx to what can be repeated were repeated by the driver already; here it is
+        # what the system's own codes say, among them that a 5xx did nothing.
+        again = request.idempotent and isinstance(problem, ServerError)
+        repeated = again or isinstance(problem, RateLimitError) or not isinstance(problem, APIError)
         if verdict.action != "retry" or repeated or attempt > policy.max_retries:
             raise problem
         yield Sleep(verdict.after if verdict.after is not None else policy.bound(attempt))

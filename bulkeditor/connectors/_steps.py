@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from datetime import datetime
-from typing import Final, Never, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Never, TypeAlias, TypeVar
 
 from bulkeditor.connectors._history import History
 from bulkeditor.connectors._reading import Reader
 from bulkeditor.connectors._shape import Drift
-from bulkeditor.errors import BulkEditorError
+from bulkeditor.connectors._types import PlacedOrder, PurchaseOrder
+from bulkeditor.errors import BulkEditorError, OutcomeUnknownError
 from bulkeditor.http import Exchange, Request, Response, Sleep
 from bulkeditor.http._hooks import logger
+
+if TYPE_CHECKING:
+    from bulkeditor.connectors.base import Connector
 
 T = TypeVar("T")
 
@@ -83,6 +87,23 @@ def pause(step: Sleep) -> Exchange[None]:
     yield step
 
 
+def placed(connector: Connector, order: PurchaseOrder) -> Exchange[PlacedOrder]:
+    """Order goods; what nobody can tell is an error of its own.
+
+    Raises:
+        OutcomeUnknownError: No answer tells whether the order was taken.
+    """
+    try:
+        return (yield from connector.create_purchase_order(order))
+    except BulkEditorError as error:
+        if connector.classify(error).action != "unknown":
+            raise
+        raise OutcomeUnknownError(
+            f"{connector.name}: no answer tells whether the order was taken: {error.message}",
+            operation="create_purchase_order",
+        ) from error
+
+
 def nothing(_: Never) -> tuple[()]:
     """What is taken where nothing can come."""
     return ()
@@ -97,6 +118,7 @@ __all__ = [
     "nothing",
     "one",
     "pause",
+    "placed",
     "remember",
     "remember_async",
 ]

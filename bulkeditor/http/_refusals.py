@@ -240,7 +240,10 @@ def _read_fields(problems: Sequence[Any], found: _Body) -> None:
 
 def _text(data: Mapping[str, Any], *names: str) -> str | None:
     for name in names:
-        value = data.get(name)
+        value: object = data.get(name)
+        if _is_object(value):
+            # OData: {"lang": "en", "value": "…"}.
+            value = value.get("value")
         if isinstance(value, str) and value.strip():
             return excerpt(value, _TEXT)
         if isinstance(value, int) and not isinstance(value, bool):

@@ -42,6 +42,9 @@ class Blocking:
     def check(self) -> list[Any]:
         return self.session.check()
 
+    def create_purchase_order(self, order: Any) -> Any:
+        return self.session.create_purchase_order(order)
+
     def run(self, flow: Any) -> Any:
         return self.session.run(flow)
 
@@ -79,6 +82,9 @@ class Loop:
 
     def check(self) -> list[Any]:
         return self.runner.run(self.session.check())
+
+    def create_purchase_order(self, order: Any) -> Any:
+        return self.runner.run(self.session.create_purchase_order(order))
 
     def run(self, flow: Any) -> Any:
         return self.runner.run(self.session.run(flow))

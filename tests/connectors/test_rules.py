@@ -279,6 +279,27 @@ def test_a_code_of_the_systems_own_in_a_400_is_repeated_too(mode, serve, clock):
     assert len(clock.slept) == 1
 
 
+@pytest.mark.parametrize(("meaning", "sent", "status"), [("retry", 2, "updated"), ("unknown", 1, "unknown")])
+def test_a_503_that_did_nothing_is_repeated_for_a_write_too(mode, serve, meaning, sent, status):
+    """Only where the connector says so: else nobody knows whether it took effect."""
+
+    class Balanced(Small):
+        name = "balanced"
+        refusals = {503: meaning}
+
+    system = serve([Answer(status=503, headers={"Retry-After": "3"}), Answer(body={})])
+    (outcome,) = mode(Balanced(base_url=system.base_url)).write([Change(key="a", values={"price": 1})])
+    assert (outcome.status, len(system.journal)) == (status, sent)
+
+
+def test_the_words_of_an_odata_service_are_told(mode, serve):
+    said = {"error": {"code": -5002, "message": {"lang": "en-us", "value": "Enter the due date"}}}
+    system = serve([Answer(status=400, body=said)])
+    with pytest.raises(be.APIError, match="Enter the due date") as caught:
+        mode(Small(base_url=system.base_url)).read()
+    assert caught.value.code == "-5002"
+
+
 def test_repeats_by_code_come_to_an_end(mode, serve):
     system = serve(lambda _: Answer(body={"fault": "BUSY"}))
     with pytest.raises(be.VendorError):
@@ -589,6 +610,20 @@ def test_a_purchase_order_is_placed(mode, serve):
     assert system.journal[0].json() == {"supplier": "S1", "lines": [{"no": "00042", "qty": 12}]}
     with pytest.raises(be.UnsupportedByServerError, match="takes no purchase orders"):
         mode(Small(base_url=system.base_url)).session.connector.create_purchase_order(order)
+
+
+def test_a_purchase_order_without_an_answer_is_an_error_of_its_own(mode, serve):
+    class Buying(Small):
+        name = "buying"
+
+        def create_purchase_order(self, order: PurchaseOrder):
+            yield self.post("/orders", json={"supplier": order.supplier})
+            return PlacedOrder(id="1")
+
+    order = PurchaseOrder(supplier="S1", lines=())
+    for answer, error in ((Answer(status=500), be.OutcomeUnknownError), (Answer(status=400), be.APIError)):
+        with pytest.raises(error):
+            mode(Buying(base_url=serve([answer]).base_url)).create_purchase_order(order)
 
 
 def test_names_of_operations_hold_no_ids():

@@ -17,7 +17,7 @@ from bulkeditor.connectors._ledger import ReadLedger, WriteLedger
 from bulkeditor.connectors._opening import prepared
 from bulkeditor.connectors._reading import Reader, Wish
 from bulkeditor.connectors._shape import Drift
-from bulkeditor.connectors._steps import End, Flow, advance_async, nothing, one, pause, remember_async
+from bulkeditor.connectors._steps import End, Flow, advance_async, nothing, one, pause, placed, remember_async
 from bulkeditor.connectors._types import (
     Change,
     CheckRow,
@@ -263,7 +263,7 @@ class AsyncConnectorSession:
             OutcomeUnknownError: No answer tells whether the order was taken.
             BulkEditorError: The system refuses.
         """
-        return await self.run(self._connector.create_purchase_order(order))
+        return await self.run(placed(self._connector, order))
 
     async def run(self, flow: Exchange[T]) -> T:
         """Carry out a flow of the connector's own.

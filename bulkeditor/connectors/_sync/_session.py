@@ -18,7 +18,7 @@ from bulkeditor.connectors._ledger import ReadLedger, WriteLedger
 from bulkeditor.connectors._opening import prepared
 from bulkeditor.connectors._reading import Reader, Wish
 from bulkeditor.connectors._shape import Drift
-from bulkeditor.connectors._steps import End, Flow, advance, nothing, one, pause, remember
+from bulkeditor.connectors._steps import End, Flow, advance, nothing, one, pause, placed, remember
 from bulkeditor.connectors._types import (
     Change,
     CheckRow,
@@ -264,7 +264,7 @@ class ConnectorSession:
             OutcomeUnknownError: No answer tells whether the order was taken.
             BulkEditorError: The system refuses.
         """
-        return self.run(self._connector.create_purchase_order(order))
+        return self.run(placed(self._connector, order))
 
     def run(self, flow: Exchange[T]) -> T:
         """Carry out a flow of the connector's own.
