@@ -133,6 +133,11 @@ class B1State(StandIn):
         lines = cast("list[Row]", self._tables["Items"][(key,)]["ItemWarehouseInfoCollection"])
         return {str(line["WarehouseCode"]): cast("Decimal", line["InStock"]) for line in lines}
 
+    @property
+    def orders(self) -> list[Row]:
+        """Purchase orders, in the order in which they came."""
+        return self.rows("PurchaseOrders")
+
     def user_fields(self) -> Mapping[str, str]:
         """User field of items to its type."""
         return {f"U_{row['Name']}": str(row["Type"]) for row in self.rows("UserFieldsMD")}

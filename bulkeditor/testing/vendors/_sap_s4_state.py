@@ -256,11 +256,15 @@ class S4State(StandIn):
         }
         record = self._insert(
             "A_SlsPrcgConditionRecord",
-            **{"ConditionQuantity": Decimal(1), "ConditionQuantityUnit": "PC", **values},
-            ConditionRecord=number,
-            ConditionApplication="V",
-            ConditionValidityStartDate=first["ConditionValidityStartDate"],
-            ConditionValidityEndDate=first["ConditionValidityEndDate"],
+            **{
+                "ConditionQuantity": Decimal(1),
+                "ConditionQuantityUnit": "PC",
+                "ConditionApplication": "V",
+                **values,
+                "ConditionRecord": number,
+                "ConditionValidityStartDate": first["ConditionValidityStartDate"],
+                "ConditionValidityEndDate": first["ConditionValidityEndDate"],
+            },
         )
         for validity in validities:
             row: Row = {
