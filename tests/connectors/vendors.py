@@ -30,8 +30,7 @@ class System:
         wrong: Settings with credentials that are wrong.
         same: Which keys the system itself takes for the same: ``case``, ``zeros``.
         time: How a moment stands on the wire, a regular expression; None where it does not stand alone.
-        places: Two places that the stand-in has.
-        main: The place whose stock the stand-in shows as ``inventory_quantity``.
+        places: Two places of the stand-in; the first holds what is seeded.
         stock: Puts stock into places of the stand-in.
         custom: A custom field with a value.
         prepare: What the stand-in has to know before, such as the custom field.
@@ -47,8 +46,7 @@ class System:
     wrong: Mapping[str, Any] = {}
     same: frozenset[str] = frozenset()
     time: Callable[[datetime], bytes] | None = None
-    places: tuple[str, str] | None = None
-    main: str | None = None
+    places: Callable[[Any], tuple[str, str]] | None = None
     stock: Callable[[Any, str, Mapping[str, int]], object] = lambda fake, key, levels: fake.edit(
         key, {"inventory_levels": levels}
     )
@@ -122,8 +120,7 @@ SYSTEMS = {
             wrong={"password": "wrong"},
             same=frozenset({"case"}),
             time=lambda moment: rb'"/Date\(%d(?:\+0000)?\)/"' % round(moment.timestamp() * 1000),
-            places=("1010/101A", "1010/101B"),
-            main="1010/101A",
+            places=lambda _: ("1010/101A", "1010/101B"),
             stock=_s4_stock,
             custom=("YY1_SEASON_PRD", "summer"),
             prepare=lambda fake: fake.custom_fields.add("YY1_SEASON_PRD"),
@@ -139,8 +136,7 @@ SYSTEMS = {
                 "custom_fields": ["U_Season"],
             },
             wrong={"password": "wrong"},
-            places=("01", "02"),
-            main="01",
+            places=lambda _: ("01", "02"),
             stock=_b1_stock,
             custom=("U_Season", "summer"),
             prepare=lambda fake: fake.declare("U_Season"),
@@ -161,8 +157,7 @@ SYSTEMS = {
                 "custom_fields": ["custitem_season"],
             },
             wrong={"consumer_key": "wrong"},
-            places=("1", "2"),
-            main="1",
+            places=lambda _: ("1", "2"),
             custom=("custitem_season", "summer"),
             prepare=lambda fake: fake.books.custom_fields.add("custitem_season"),
             supplier="21",
@@ -182,9 +177,14 @@ SYSTEMS = {
             name="shopify",
             integration="shopify",
             stand_in="shopify:Shopify",
-            settings=lambda fake: {"access_token": fake.access_token},
+            settings=lambda fake: {
+                "access_token": fake.access_token,
+                "location": fake.shop.locations[0].id,
+                "metafields": {"season": "custom.season:single_line_text_field"},
+            },
             wrong={"access_token": "shpat_wrong"},
-            custom=("custom_fields", {"season": "summer"}),
+            places=lambda fake: (fake.shop.locations[0].id, fake.shop.locations[1].id),
+            custom=("season", "summer"),
         ),
     )
 }
