@@ -54,7 +54,8 @@ class StepPolicy:
     """How long steps may take, and what happens when one fails.
 
     Args:
-        lease: Seconds for which a claimed step belongs to its worker; a worker that lives renews it in time.
+        lease: Seconds for which a claimed step belongs to its worker; ten minutes at most, since
+            a worker that lives renews it in time.
             After a crash others wait this long before they take the step.
         deadline: Seconds that one attempt may take with all its requests.
         retry: How often, and after which waits, a step is tried again whose error may pass.

@@ -51,7 +51,8 @@ class Ledger(Protocol):
 
         Args:
             run: The run; None = any.
-            lease: Seconds for which nobody else can take it.
+            lease: Seconds for which nobody else can take it; ten minutes at most. One that ends later was
+                given while the clock was ahead, and holds nobody off.
         """
         ...
 

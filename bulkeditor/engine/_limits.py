@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from bulkeditor.engine._values import span
+from bulkeditor.engine._values import LONGEST_LEASE, lease_span
 
 _SECOND: Final = 1_000_000
 
@@ -37,11 +37,14 @@ def take(tx: sqlite3.Connection, limit: str, n: int, now: int, *, rate: float, b
 
 def slot(tx: sqlite3.Connection, name: str, limit: int, now: int, lease: float) -> int | None:
     """Take a place; its fence."""
-    tx.execute("DELETE FROM slots WHERE name = ? AND expires <= ?", (name, now))
+    tx.execute(
+        "DELETE FROM slots WHERE name = ? AND expires NOT BETWEEN ? AND ?",
+        (name, now + 1, now + LONGEST_LEASE),
+    )
     taken: int = tx.execute("SELECT count(*) FROM slots WHERE name = ?", (name,)).fetchone()[0]
     if taken >= limit:
         return None
-    added = tx.execute("INSERT INTO slots (name, expires) VALUES (?, ?)", (name, now + span(lease, "lease")))
+    added = tx.execute("INSERT INTO slots (name, expires) VALUES (?, ?)", (name, now + lease_span(lease)))
     return added.lastrowid
 
 
@@ -49,7 +52,7 @@ def renew_slot(tx: sqlite3.Connection, name: str, fence: int, now: int, lease: f
     """Keep a place for longer; False when its lease ran out."""
     kept = tx.execute(
         "UPDATE slots SET expires = ? WHERE name = ? AND fence = ? AND expires > ?",
-        (now + span(lease, "lease"), name, fence, now),
+        (now + lease_span(lease), name, fence, now),
     )
     return kept.rowcount > 0
 

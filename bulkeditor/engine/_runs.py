@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any, Final
 
 from bulkeditor.engine._types import RunRow, RunStatus
-from bulkeditor.engine._values import NEVER, decode, from_micros
+from bulkeditor.engine._values import LONGEST_LEASE, NEVER, decode, from_micros
 from bulkeditor.errors import RunNotFoundError
 
 _COLUMNS: Final = (
@@ -138,9 +138,10 @@ def standing(tx: sqlite3.Connection, run: int, now: int) -> tuple[RunStatus, int
     ).fetchone()[0]
     # Of what is ready the head is enough: there stands what other lanes hold.
     free_at = tx.execute(
-        f"SELECT min(lease_until) FROM (SELECT lease_until FROM runs JOIN queue ON {_IN_LOWEST_STAGE}"  # noqa: S608
+        "SELECT min(iif(lease_until > ?, 0, lease_until)) FROM"  # noqa: S608
+        f" (SELECT lease_until FROM runs JOIN queue ON {_IN_LOWEST_STAGE}"
         " WHERE runs.num = ? AND ready_at <= ? ORDER BY ready_at, seq LIMIT ?)",
-        (run, now, _HEAD),
+        (now + LONGEST_LEASE, run, now, _HEAD),
     ).fetchone()[0]
     times = [max(time, now) for time in (later, free_at) if time is not None and time != NEVER]
     return "waiting" if free_at is None else "running", min(times, default=None)
@@ -150,7 +151,8 @@ def due(tx: sqlite3.Connection, now: int, limit: int = -1) -> list[tuple[int, st
     """Runs in which something can be done now: numbers and ids."""
     return tx.execute(
         "SELECT num, id FROM runs WHERE status = 'open' AND EXISTS"  # noqa: S608
-        f" (SELECT 1 FROM queue WHERE {_IN_LOWEST_STAGE} AND ready_at <= ?1 AND lease_until <= ?1)"
+        f" (SELECT 1 FROM queue WHERE {_IN_LOWEST_STAGE} AND ready_at <= ?1"
+        f" AND lease_until NOT BETWEEN ?1 + 1 AND ?1 + {LONGEST_LEASE})"
         " ORDER BY num LIMIT ?2",
         (now, limit),
     ).fetchall()

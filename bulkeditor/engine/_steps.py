@@ -9,19 +9,28 @@ from typing import Any, Final
 import attrs
 
 from bulkeditor.engine._types import Claim, Step
-from bulkeditor.engine._values import NEVER, decode, encode, from_micros, span, to_micros
+from bulkeditor.engine._values import (
+    LONGEST_LEASE,
+    NEVER,
+    decode,
+    encode,
+    from_micros,
+    lease_span,
+    to_micros,
+)
 from bulkeditor.errors import LeaseLostError
 from bulkeditor.models import JSON
 
 _LOWEST: Final = "(SELECT stage FROM queue WHERE run = ?1 ORDER BY stage LIMIT 1)"
+_FREE: Final = f"lease_until NOT BETWEEN ?2 + 1 AND ?2 + {LONGEST_LEASE}"
 # What came due goes first, or a step that is to be tried again would wait for all the others.
 _NEXT: Final = f"""
     SELECT seq, key, kind, params, steps.stage, steps.not_before, steps.signal, attempts, failures FROM (
         SELECT * FROM (SELECT seq, attempts, failures FROM queue WHERE run = ?1 AND stage = {_LOWEST}
-                       AND ready_at BETWEEN 1 AND ?2 AND lease_until <= ?2 ORDER BY ready_at, seq LIMIT 1)
+                       AND ready_at BETWEEN 1 AND ?2 AND {_FREE} ORDER BY ready_at, seq LIMIT 1)
         UNION ALL
         SELECT * FROM (SELECT seq, attempts, failures FROM queue WHERE run = ?1 AND stage = {_LOWEST}
-                       AND ready_at = 0 AND lease_until <= ?2 ORDER BY seq LIMIT 1)
+                       AND ready_at = 0 AND {_FREE} ORDER BY seq LIMIT 1)
         LIMIT 1
     ) JOIN steps USING (seq) WHERE EXISTS (SELECT 1 FROM runs WHERE num = ?1 AND status = 'open')
 """  # noqa: S608 - put together from constants; values travel as parameters
@@ -115,7 +124,7 @@ def claim(tx: sqlite3.Connection, run: int, now: int, lease: float) -> Taken | N
     row = tx.execute(_NEXT, (run, now)).fetchone()
     if row is None:
         return None
-    expires = now + span(lease, "lease")
+    expires = now + lease_span(lease)
     tx.execute(_HOLD, (expires, row[0]))
     return Taken(row, now, expires, None if row[6] is None else _payload(tx, row[0]))
 
@@ -160,7 +169,7 @@ def finish(tx: sqlite3.Connection, held: Claim, result: str, now: int) -> int:
 
 def renew(tx: sqlite3.Connection, held: Claim, now: int, lease: float) -> Claim:
     """Hold a step for longer."""
-    expires = now + span(lease, "lease")
+    expires = now + lease_span(lease)
     renewed = tx.execute(
         f"UPDATE queue SET lease_until = ? {_MINE}",  # noqa: S608
         (expires, held.seq, held.attempt, held.run),

@@ -79,6 +79,32 @@ def span(seconds: float, what: str) -> int:
     return micros
 
 
+LONGEST_LEASE: Final = 600_000_000
+"""Microseconds that a lease lasts at most; it is renewed while it is needed.
+
+One that ends later was given while the clock was ahead, and binds nobody: else the step of a process that was
+killed then would be held until that time comes.
+"""
+
+
+def lease_span(seconds: float) -> int:
+    """A lease as microseconds.
+
+    Args:
+        seconds: Above 0, at most ten minutes.
+
+    Raises:
+        InvalidInputError: It is no such duration.
+    """
+    micros = span(seconds, "lease")
+    if micros > LONGEST_LEASE:
+        raise InvalidInputError(
+            f"lease must be at most {LONGEST_LEASE // 1_000_000} seconds, not {seconds!r}.",
+            hint="A worker renews it while a step takes longer.",
+        )
+    return micros
+
+
 def from_micros(micros: int) -> datetime:
     """The time, aware, in UTC."""
     return _EPOCH + timedelta(microseconds=micros)

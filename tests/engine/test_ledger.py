@@ -335,6 +335,27 @@ class TestSteps:
         assert ledger.get(run).steps == 1
         ledger.finish(claim, Done())
 
+    def test_a_lease_that_was_given_while_the_clock_was_ahead_holds_nobody_off(self, ledger, hands):
+        run = begin(ledger, step("a"))
+        hands.move(86_400)
+        held = ledger.claim(run, 30)
+        assert held is not None
+        assert ledger.slot("lane", 1, 30) is not None
+        hands.move(-86_400)
+        assert ledger.due() == [run]
+        assert ledger.get(run).wakes_at == ledger.now()
+        taken = ledger.claim(run, 30)
+        assert taken is not None
+        assert taken.attempt == 2
+        with pytest.raises(LeaseLostError):
+            ledger.finish(held, Done())
+        assert ledger.slot("lane", 1, 30) is not None
+
+    def test_a_lease_lasts_ten_minutes_at_most(self, ledger):
+        run = begin(ledger, step("a"))
+        with pytest.raises(InvalidInputError, match="lease must be at most 600 seconds, not 601"):
+            ledger.claim(run, 601)
+
     @pytest.mark.parametrize("lease", [0, -1])
     def test_a_lease_is_longer_than_nothing(self, ledger, lease):
         run = begin(ledger, step("a"))

@@ -555,7 +555,7 @@ class TestLeases:
             while not server.requests:
                 time.sleep(0.005)
             type(spied).offset = timedelta(hours=1)
-            claim = spied.claim(run, 3600)
+            claim = spied.claim(run, 600)
             spied.lost.wait(30)
             spied.finish(claim, Done(result="the thief's"))
 
