@@ -27,6 +27,7 @@ from bulkeditor.errors import (
     TransportError,
 )
 from bulkeditor.http import Exchange, RetryPolicy, Sleep
+from bulkeditor.http._retry import pause_after
 
 _ROW_OF_FIELD: Final = re.compile(r"products(?:\[(\d+)\]|\.(\d+))\.?(.*)", re.ASCII)
 _TOO_LARGE: Final = 413
@@ -42,6 +43,21 @@ def by_id(ids: Sequence[str], fields: Collection[str]) -> Exchange[Found]:
     return find("id", ids, fields=fields)
 
 
+@attrs.frozen
+class Left:
+    """Rows of a batch that are to be sent again.
+
+    Args:
+        rows: The rows.
+        failed: Whether that is because the request failed, and not because it is divided.
+        sent: Whether they may have been written all the same.
+    """
+
+    rows: Sequence[Row]
+    failed: bool = False
+    sent: bool = False
+
+
 class BatchSender:
     """Sends batches, and remembers what concerns all of them.
 
@@ -51,6 +67,8 @@ class BatchSender:
         key: Idempotency key for a body and the number of its attempt, where it has to be the same after a
             crash; None = a new one each.
         atomic: Ask the server to write all rows of a batch or none; such a batch is never divided.
+        turn: How often these rows were sent before, where each request rests on what was read right before
+            it: then one is sent, and what would be sent again is ``left``. None = it is sent again.
     """
 
     def __init__(
@@ -60,6 +78,7 @@ class BatchSender:
         read: Reader = by_id,
         key: Callable[[bytes, int], str] | None = None,
         atomic: bool = False,
+        turn: int | None = None,
     ) -> None:
         self.silent: set[Row] = set()
         """Rows that a successful reply did not mention."""
@@ -67,12 +86,15 @@ class BatchSender:
         """The first failure that has nothing to do with rows."""
         self.unread: BulkEditorError | None = None
         """Why a lost batch could not be read back."""
+        self.left: list[Left] = []
+        """Rows that have to be read anew before they are sent again."""
         self.answered = False
         """Whether any request may have written something, or was answered row by row."""
         self._policy = policy
         self._read = read
         self._key = key
         self._atomic = atomic
+        self._turn = turn
 
     def send(self, rows: Sequence[Row], attempt: int = 1) -> Exchange[None]:
         """Send rows until each has an outcome, or is known to be in doubt (``silent``).
@@ -87,7 +109,7 @@ class BatchSender:
         try:
             body = self._body(rows)
             key = None if self._key is None else self._key(body, attempt)
-            response = yield build("products.update", content=body, key=key)
+            response = yield build("products.update", content=body, key=key, once=self._turn is not None)
             replies = rows_of(response)
         except BulkEditorError as error:
             failure = error
@@ -95,14 +117,26 @@ class BatchSender:
             self.answered = True
             self._take(rows, replies, repeated=response.attempts > 1)
             return
+        tried = attempt + (self._turn or 0)
         if not lost(failure):
-            yield from self._refused(rows, failure)
+            pause = None if self._turn is None else pause_after(failure, tried, self._policy)
+            if pause is None:
+                yield from self._refused(rows, failure)
+            else:
+                yield Sleep(pause)
+                self.left.append(Left(rows, failed=True))
             return
         self.answered = True
-        again = yield from self._settle(rows, failure, attempt)
+        again = yield from self._settle(rows, failure, tried)
         if again:
-            yield Sleep(self._policy.bound(attempt))
-            yield from self.send(again, attempt + 1)
+            yield Sleep(self._policy.bound(tried))
+            yield from self._again(again, attempt + 1, sent=True)
+
+    def _again(self, rows: Sequence[Row], attempt: int = 1, *, sent: bool = False) -> Exchange[None]:
+        if self._turn is None:
+            yield from self.send(rows, attempt)
+        else:
+            self.left.append(Left(rows, failed=sent, sent=sent))
 
     def send_again(self, rows: Sequence[Row]) -> Exchange[None]:
         """Send rows that may have been sent before a crash: only what is still as it was.
@@ -163,13 +197,13 @@ class BatchSender:
         elif named and len(named) < len(rows):
             for row, errors in named.items():
                 _fail(row, errors)
-            yield from self.send([row for row in rows if row not in named])
+            yield from self._again([row for row in rows if row not in named])
         elif len(rows) == 1:
             errors = next(iter(named.values())) if named else ()
             _fail(rows[0], errors or (_as_error(cast("APIError", failure)),))
         else:
             for part in _halves(rows, by_size=cast("APIError", failure).status == _TOO_LARGE):
-                yield from self.send(part)
+                yield from self._again(part)
 
     # Lost answers
 
@@ -315,4 +349,4 @@ def _end(rows: Sequence[Row], status: OutcomeStatus, failure: BulkEditorError, w
         row.end(status, code=code or fallback, message=f"{what}: {failure.message}")
 
 
-__all__ = ["BatchSender", "Reader", "by_id"]
+__all__ = ["BatchSender", "Left", "Reader", "by_id"]

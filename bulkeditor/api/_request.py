@@ -41,6 +41,7 @@ def build(
     body: object = None,
     content: bytes | None = None,
     key: str | None = None,
+    once: bool = False,
 ) -> Request:
     """One request of an operation; a write gets its idempotency key here, once.
 
@@ -51,6 +52,7 @@ def build(
         body: What is sent as JSON.
         content: The body when it is encoded already.
         key: The idempotency key of a write that can be told again after a crash; None = a new one.
+        once: Whether it is never sent again by itself.
 
     Returns:
         The request, its body frozen.
@@ -70,6 +72,7 @@ def build(
         # A repeated DELETE is answered with 404, which would read as a failure: the flow repeats it itself.
         idempotent=operation.idempotent and not operation.write,
         idempotency_key=(key or mint_key()) if operation.write else None,
+        once=once,
     )
 
 

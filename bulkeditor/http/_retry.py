@@ -24,6 +24,7 @@ from bulkeditor.errors import (
     BulkEditorError,
     DeadlineExceededError,
     InvalidInputError,
+    RateLimitError,
     RequestTimeoutError,
     TransportError,
 )
@@ -202,6 +203,8 @@ def decide(  # noqa: PLR0911 - one return for each rule reads best
     if kind is None:
         return _ANSWERED if isinstance(outcome, Response) else GiveUp(reason="a repeat cannot help")
     asked = _asked(outcome, now)
+    if request.once and kind != "in_progress":
+        return GiveUp(reason="its flow decides on that", retry_after=asked)
     if kind != "in_progress" and kind not in policy.retry_on:
         return GiveUp(reason=f"{kind} is not in retry_on", retry_after=asked)
     if attempt > policy.max_retries:
@@ -217,6 +220,31 @@ def decide(  # noqa: PLR0911 - one return for each rule reads best
     if kind == "rate_limit":
         return Wait(seconds=policy.rate_limit_delay / 1000, reason=kind)
     return Wait(seconds=policy.bound(attempt) * rnd, reason=kind)
+
+
+def pause_after(error: BulkEditorError, attempt: int, policy: RetryPolicy) -> float | None:
+    """Seconds after which a flow may do again by itself what provably was not done.
+
+    Args:
+        error: What came of it.
+        attempt: How many times it was tried; 1 after the first.
+        policy: The caller's limits.
+
+    Returns:
+        The pause; None when it may have been done, a repeat cannot help, or the policy wants none.
+    """
+    if isinstance(error, RateLimitError):
+        kind = "rate_limit"
+        pause = policy.rate_limit_delay / 1000 if error.retry_after is None else error.retry_after
+    elif (
+        isinstance(error, TransportError) and not error.sent and not isinstance(error, DeadlineExceededError)
+    ):
+        kind = "timeout" if isinstance(error, RequestTimeoutError) else "network_error"
+        pause = policy.bound(attempt)
+    else:
+        return None
+    wanted = kind in policy.retry_on and attempt <= policy.max_retries
+    return pause if wanted and pause * 1000 <= policy.max_retry_after else None
 
 
 def kind_of(  # noqa: PLR0911 - as above
@@ -270,4 +298,14 @@ def _asked(outcome: Response | BulkEditorError, now: datetime | None) -> float |
     return asked
 
 
-__all__ = ["Backoff", "GiveUp", "RetryOn", "RetryPolicy", "Wait", "decide", "kind_of", "repeatable"]
+__all__ = [
+    "Backoff",
+    "GiveUp",
+    "RetryOn",
+    "RetryPolicy",
+    "Wait",
+    "decide",
+    "kind_of",
+    "pause_after",
+    "repeatable",
+]

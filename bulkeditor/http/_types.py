@@ -40,6 +40,7 @@ class Request:
         idempotency_key: Minted once for a write, the same on each repeat.
         authenticated: False for the token endpoint itself.
         spool: Write the body to a temporary file instead of memory.
+        once: Never sent again by itself: what it rests on would grow old, so its flow decides.
     """
 
     method: str
@@ -55,6 +56,7 @@ class Request:
     idempotency_key: str | None = None
     authenticated: bool = True
     spool: bool = False
+    once: bool = False
 
     def with_header(self, name: str, value: str) -> Request:
         """The same request with one more header; a header of that name is replaced.
@@ -79,6 +81,7 @@ class Request:
             idempotency_key=self.idempotency_key,
             authenticated=self.authenticated,
             spool=self.spool,
+            once=self.once,
         )
 
 
@@ -128,7 +131,7 @@ class Response:
 
         try:
             return msgspec.json.Decoder(float_hook=Decimal).decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, RecursionError) as error:
             raise self.unexpected(f"the body is not JSON ({error})") from error
 
     def unexpected(self, problem: str) -> UnexpectedResponseError:

@@ -116,14 +116,26 @@ def clear(work: Work) -> Exchange[Done]:
     params = work.params(ClearParams)
     layers = layers_of(work, params)
     rows = [_Clearing.of(index, take, expects=params.expects) for index, take in enumerate(params.takes())]
-    sender = sender_of(work, page=params.page)
+    sender = sender_of(work, page=params.page, turn=None if params.expects else params.turn)
     yield from deliver(work, sender, rows)
     cleared: list[JSON] = []
     again: list[Take] = []
     found: list[RowResult] = []
+    anew = [
+        _look(
+            work,
+            params,
+            [cast("_Clearing", row).take for row in left.rows],
+            f"anew{number}",
+            failed=left.failed,
+        )
+        for number, left in enumerate(sender.left)
+    ]
     for row, values in zip(rows, params.products, strict=True):
         outcome = row.outcome
-        assert outcome is not None
+        if outcome is None:
+            # It was not cleared, and the look at it is older than a request that failed.
+            continue
         if outcome.ok:
             cleared.append(values)
         elif _moved(outcome) or row in sender.silent:
@@ -136,7 +148,7 @@ def clear(work: Work) -> Exchange[Done]:
             )
         else:
             found += _not_removable(row.take, outcome)
-    return _after_clear(work, params, layers, cleared=cleared, again=again, found=found)
+    return _after_clear(work, params, layers, cleared=cleared, again=again, found=found, then=anew)
 
 
 def _moved(outcome: RowOutcome) -> bool:
@@ -151,18 +163,12 @@ def _after_clear(
     cleared: list[JSON],
     again: list[Take],
     found: list[RowResult],
+    then: list[Step],
 ) -> Done:
-    then: list[Step] = []
     if cleared:
         then.append(work.follow("restore", "restore", attrs.evolve(params, products=cleared, turn=0)))
     if again and params.turn < ROUNDS:
-        look = LookParams(
-            ids=[take.product for take in again],
-            rows=[number for take in again for number in take.numbers],
-            turn=params.turn + 1,
-            of=params.of,
-        )
-        then.append(work.follow("look", "look", look))
+        then.append(_look(work, params, again, "look", failed=True))
     elif again:
         message = "The product kept changing while its custom field was to be taken away; it was left alone."
         found += [
@@ -171,6 +177,16 @@ def _after_clear(
             for number in take.numbers
         ]
     return concluded(work, params, layers, found, then)
+
+
+def _look(work: Work, params: ClearParams, takes: Sequence[Take], name: str, *, failed: bool) -> Step:
+    look = LookParams(
+        ids=[take.product for take in takes],
+        rows=[number for take in takes for number in take.numbers],
+        turn=params.turn + failed,
+        of=params.of,
+    )
+    return work.follow("look", name, look)
 
 
 def layers_of(work: Work, params: ClearParams) -> Layers:

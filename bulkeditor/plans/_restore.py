@@ -100,7 +100,9 @@ def mend(work: Work) -> Exchange[Done]:
     rows = [
         _Mending.of(index, values, expects=cleared.expects) for index, values in enumerate(params.products)
     ]
-    yield from deliver(work, sender_of(work, page=cleared.page), rows)
+    yield from deliver(
+        work, sender_of(work, page=cleared.page, turn=None if cleared.expects else cleared.turn), rows
+    )
     return Done(result=results((), of=cleared.of), then=(work.follow("restore", "look", cleared),))
 
 

@@ -14,19 +14,21 @@ from bulkeditor.plans._reading import near
 from bulkeditor.plans._work import Work
 
 
-def sender_of(work: Work, *, page: str | None, atomic: bool = False) -> BatchSender:
+def sender_of(work: Work, *, page: str | None, turn: int | None, atomic: bool = False) -> BatchSender:
     """Sends a step's batch under keys that can be told again after a crash, and reads back near by.
 
     Args:
         work: The step.
         page: The page of the listing on which its products were.
+        turn: How often its products were looked at, where the server does not compare what it holds with what
+            was seen: then it gets one request, and what would need another is looked at anew. Else None.
         atomic: Whether all of it is written or nothing.
     """
 
     def key(body: bytes, attempt: int) -> str:
         return work.ctx.idempotency_key(f"{attempt}:{hashlib.sha256(body).hexdigest()}")
 
-    return BatchSender(work.server.policy, read=near(page), key=key, atomic=atomic)
+    return BatchSender(work.server.policy, read=near(page), key=key, atomic=atomic, turn=turn)
 
 
 def deliver(work: Work, sender: BatchSender, rows: Sequence[Row]) -> Exchange[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +231,58 @@ def test_every_unfinished_run_is_resumed(connect: Any, tmp_path: Path) -> None:
         assert [run.status for run in resumed] == ["done", "done"]
         with pytest.raises(be.RunNotFoundError):
             shop.runs.get("run_nothing")
+
+
+class EditingClock(HurriedClock):
+    """A clock by which somebody edits the shop as soon as the client waits for something."""
+
+    def __init__(self, edit: Callable[[], None]) -> None:
+        super().__init__()
+        self._edit = edit
+
+    def sleep(self, seconds: float) -> None:
+        self._edit()
+        super().sleep(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        self._edit()
+        await super().asleep(seconds)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "retry_after": 1},
+        {"status": 429},
+        {"status": 503},
+        {"drop": True},
+        {"status": 413},
+        {"status": 400},
+    ],
+    ids=named,
+)
+def test_an_edit_while_a_write_waits_for_its_repeat_is_not_overwritten(
+    fault: dict[str, Any], tmp_path: Path, connect: Any
+) -> None:
+    with be.Sandbox(products=30, completions=False, readings={"idempotency_key": "ignored"}) as sandbox:
+        sandbox.faults.add(WRITE, times=1, **fault)
+
+        def edit(*_: object) -> None:
+            struck = any(entry.fault for entry in sandbox.journal)
+            if struck and not edited:
+                edited.append(True)
+                with sandbox.connect() as colleague:
+                    colleague.products.update([theirs])
+
+        edited: list[bool] = []
+        divided = fault.get("status") in {400, 413}
+        hooks = be.Hooks(on_error=[edit] if divided else [])
+        shop = connect(sandbox, clock=EditingClock(edit), retry=RetryPolicy(base_delay=1), hooks=hooks)
+        theirs = {"id": IDS[3], "price": "77.00"}
+        plan = Making(tmp_path, sandbox)(shop, *((ident, "price", "11.00") for ident in IDS))
+        run = plan.apply()
+        assert edited
+        assert [(item.row.product, item.status) for item in run.report if item.status != "updated"] == [
+            (IDS[3], "stale")
+        ]
+        assert sandbox.products.get(IDS[3])["price"] == 77  # type: ignore[index]
