@@ -130,12 +130,13 @@ class _Search:
             False when asking for the rest one by one is cheaper, or when the list could not be read in full.
         """
         walk = self._walk({})
-        pages = 0
+        pages, nameless = 0, False
         while (asked := walk.ask()) is not None:
             answer = yield from asked
             for page in walk.take(answer):
                 pages += 1
                 self._keep(page)
+                nameless = nameless or not all(hasattr(item, "id") for item in page)
             if self._by == "id" and all(self._rows.values()):
                 return True
             left = walk.pages_left
@@ -143,7 +144,7 @@ class _Search:
                 return False
         # Without a total, rows that came twice are the only sign that others did not come at all.
         drifted = bool(walk.moved) and walk.pages_left is None
-        self._gaps = bool(walk.missing or walk.problems) or drifted
+        self._gaps = bool(walk.missing or walk.problems) or drifted or nameless
         if not self._gaps:
             self._settled.update(self._rows)
         return not self._gaps
@@ -155,7 +156,7 @@ class _Search:
     def _keep(self, items: Iterable[Product]) -> None:
         for item in items:
             found = self._rows.get(getattr(item, self._by, ""))
-            if found is not None:
+            if found is not None and hasattr(item, "id"):
                 found[item.id] = item
 
     def _meant(self, item: Product, value: str) -> bool:

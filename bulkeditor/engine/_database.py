@@ -8,6 +8,7 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from os import PathLike
+from pathlib import Path
 from typing import Final
 
 from bulkeditor._wal import use_wal
@@ -69,6 +70,9 @@ class Database:
         self._migrations = migrations
         self._closed = False
         self._pid = os.getpid()
+        # The program may change its folder meanwhile.
+        self._place = Path(self.path).absolute()
+        self._file: tuple[int, int] | None = None
         self._writing = threading.Lock()
         self._reading = self._writing if self.in_memory else threading.Lock()
         # Opened when they are first used; before a fork they are closed.
@@ -96,6 +100,7 @@ class Database:
             if connection is None:
                 connection = self._writer = self._open()
             self._check_process()
+            self._check_file()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -155,7 +160,7 @@ class Database:
                 "This store is closed.", hint="Open it again, or close it after its last use."
             )
         connection = sqlite3.connect(
-            self.path,
+            MEMORY if self.in_memory else self._place,
             timeout=self._busy,
             isolation_level=None,
             check_same_thread=False,
@@ -164,6 +169,8 @@ class Database:
         )
         try:
             self._prepare(connection)
+            if self._file is None and not self.in_memory:
+                self._file = _identity(self._place)
         except BaseException:
             connection.close()
             raise
@@ -224,6 +231,14 @@ class Database:
                 hint="Give it a file, or make it after the fork.",
             )
 
+    def _check_file(self) -> None:
+        # A deleted file can still be written to, and what is committed there is gone with the process.
+        if self._file is not None and _identity(self._place) != self._file:
+            raise StoreError(
+                f"{self.path!r} was deleted or replaced while it was open.",
+                hint="Nothing more was done. Put the file back and begin anew with it.",
+            )
+
     @contextmanager
     def _errors(self) -> Generator[None]:
         try:
@@ -242,6 +257,15 @@ class Database:
             if name.startswith(start):
                 return StoreError(f"{self.path!r} {meaning} ({error}).", hint=hint)
         return StoreError(f"{self.path!r} could not be used: {error}.")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tells a file from another one of that name; None when it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 __all__ = ["MEMORY", "Database"]

@@ -17,7 +17,8 @@ from bulkeditor.api._lookup import Found, find
 from bulkeditor.engine import Done, Put, Step
 from bulkeditor.http import Exchange
 from bulkeditor.models import JSON, Product
-from bulkeditor.plans._decide import Numbered, RowResult, Write
+from bulkeditor.plans._decide import Numbered, RowResult, Write, groups
+from bulkeditor.plans._exact import column_of, unreadable
 from bulkeditor.plans._layers_steps import Layers, Picked
 from bulkeditor.plans._reading import ListPage, read_page
 from bulkeditor.plans._stored import Given, result_to_json
@@ -30,7 +31,10 @@ _LEFT: Final = re.compile(r"/left\d+$", re.ASCII)
 
 _DONE: Final = frozenset({"updated", "unchanged"})
 
-_OTHERWISE: Final = frozenset({"stale", "group_stale", "unknown_id", "not_found_for_certain"})
+UNREADABLE: Final = "unreadable"
+"""The code of a row whose product holds something there that could not be read."""
+
+_OTHERWISE: Final = frozenset({"stale", "group_stale", "unknown_id", "not_found_for_certain", UNREADABLE})
 """Codes of rows whose product is no longer as the plan saw it."""
 
 
@@ -197,10 +201,30 @@ class Check:
         if not rows or not self.open(product.id):
             return None
         self._mark(product.id)
+        rows = self._readable(rows, product)
+        if not rows:
+            return None
         picked = self._layers.pick(rows, product)
         self._picked.append(picked)
         self._results += map(self._ours, picked.choice.results)
         return picked.choice.write
+
+    def _readable(self, rows: Sequence[Numbered], product: Product) -> Sequence[Numbered]:
+        """The rows that can be compared with what a product holds; the others have their outcome."""
+        unread = unreadable(product, {column_of(item.row.field) for item in rows})
+        if not unread:
+            return rows
+        kept: list[Numbered] = []
+        message = f"The server's value of {', '.join(sorted(unread))} could not be read; it was left alone."
+        for group in groups(rows, self._work.on_error(self._of)):
+            if not any(column_of(item.row.field) in unread for item in group):
+                kept += group
+                continue
+            self._results += [
+                RowResult(number=item.number, status="failed", code=UNREADABLE, message=message)
+                for item in group
+            ]
+        return kept
 
     def _ours(self, result: RowResult) -> RowResult:
         # What is as wanted after it was sent is the doing of this run, and its undo takes it back.

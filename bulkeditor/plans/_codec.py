@@ -42,7 +42,7 @@ def unpack_value(field: str, data: JSON) -> Value:
     if field not in PRICES or data is None:
         return _unpacked(data)
     if isinstance(data, str):
-        return Decimal(data)
+        return _finite(data)
     return _unpacked(cast("Data", data)[_AS_IS])
 
 
@@ -68,10 +68,17 @@ def _unpacked(data: JSON) -> Value:
         if data.get(_ABSENT) is True:
             return UNSET
         if isinstance(text := data.get(_DECIMAL), str):
-            return Decimal(text)
+            return _finite(text)
         if isinstance(members := data.get(_OBJECT), dict):
             data = members
     return {name: cast("JSON", _unpacked(item)) for name, item in data.items()}
+
+
+def _finite(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError(f"{text:.20} is no finite number")
+    return number
 
 
 def pack_row(row: PlanRow) -> Data:

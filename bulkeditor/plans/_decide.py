@@ -97,8 +97,11 @@ class Write:
         return removes or ("tags" in self.values and not self._appends_tags())
 
     def _appends_tags(self) -> bool:
-        old, new = cast("list[str]", self.seen["tags"]), cast("list[str]", self.values["tags"])
-        return new[: len(old)] == old and not set(old).intersection(new[len(old) :])
+        old, new = self.seen["tags"], self.values["tags"]
+        if not isinstance(old, list) or not isinstance(new, list):
+            # What a rule gave goes out as it is; the server refuses it.
+            return False
+        return new[: len(old)] == old and not any(tag in old for tag in new[len(old) :])
 
     def found(self, row: PlanRow) -> Value:
         """What the product held in a row's field before the write."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -34,6 +34,11 @@ def column_value(product: Product, column: str) -> JSON:
     """A whole column as it was read; what the server left out is empty."""
     value: JSON = getattr(product, column, None)
     return _EMPTY.get(column) if value is None else value
+
+
+def unreadable(product: Product, columns: Iterable[str]) -> list[str]:
+    """The columns of which a product holds something that could not be read: it is not for blank."""
+    return [column for column in columns if not hasattr(product, column) and column in product.extra]
 
 
 def value_in(columns: Mapping[str, JSON], field: str) -> Value:
@@ -70,5 +75,6 @@ __all__ = [
     "column_value",
     "entry_of",
     "identical",
+    "unreadable",
     "value_in",
 ]

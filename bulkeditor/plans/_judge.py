@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -223,7 +223,9 @@ def _otherwise(write: Write, item: Numbered, found: Value, *, silent: bool) -> R
 
 
 def _added(write: Write, found: Value) -> bool:
-    old, new = cast("list[str]", write.seen["tags"]), cast("list[str]", write.values["tags"])
+    old, new = write.seen["tags"], write.values["tags"]
+    if not isinstance(old, list) or not isinstance(new, list):
+        return False
     return found == [*old, *(tag for tag in new if tag not in old)]
 
 

@@ -54,12 +54,14 @@ def read_page(columns: Iterable[str], token: str | None) -> Exchange[ListPage]:
 
 
 def _list_page(page: Page[Product], left: int | None) -> ListPage:
+    # A row without an id is about no product that a plan could mean.
+    products = [product for product in page.items if hasattr(product, "id")]
     return ListPage(
-        products=page.items,
+        products=products,
         token=page.token,
         next=page.next_token,
         left=left,
-        mark=digest(product.id for product in page.items),
+        mark=digest(product.id for product in products),
     )
 
 

@@ -73,6 +73,27 @@ class TestOpening:
         error = refused(path, "written by a newer version")
         assert "schema 99" in error.message
 
+    @pytest.mark.parametrize("replaced", [True, False])
+    def test_a_file_that_is_deleted_while_it_is_open(self, path, replaced):
+        with SQLiteLedger(path) as ledger:
+            run = ledger.start_run("k", Given(step("a")))
+            claim = ledger.claim(run, 30)
+            path.unlink()
+            if replaced:
+                SQLiteLedger(path).close()
+            with pytest.raises(StoreError, match="was deleted or replaced while it was open"):
+                ledger.finish(claim, Done())
+
+    def test_a_program_that_changes_its_folder_keeps_its_file(self, path, tmp_path, monkeypatch):
+        monkeypatch.chdir(path.parent)
+        with SQLiteLedger(path.name) as ledger:
+            elsewhere = tmp_path / "elsewhere"
+            elsewhere.mkdir()
+            monkeypatch.chdir(elsewhere)
+            ledger.start_run("k", Given(step("a")))
+            assert [row.key for row in ledger.runs()] == ["k"]
+            assert not list(elsewhere.iterdir())
+
     def test_a_folder(self, path):
         path.mkdir()
         refused(path, "cannot be opened")

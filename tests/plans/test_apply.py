@@ -369,3 +369,9 @@ def test_progress_is_shown_in_a_terminal(
 ) -> None:
     making(shop, (ONE, "price", "11.00"), (TWO, "title", "x")).apply(progress=True)
     assert capsys.readouterr().err.splitlines()[-1] == f"{'█' * 30} 100 % 2/2 done, 1 errors"
+
+
+@pytest.mark.parametrize("wrong", [7, "a, b", {"a": 1}, [1]])
+def test_tags_that_are_none_are_refused_by_the_server_alone(shop: Any, making: Making, wrong: Any) -> None:
+    run = making(shop, ("product_id_1", "tags", wrong), ("product_id_1", "price", "11.00")).apply()
+    assert [outcome.status for outcome in run.report] == ["failed", "updated"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import bulkeditor as be
@@ -286,3 +288,75 @@ def test_an_edit_while_a_write_waits_for_its_repeat_is_not_overwritten(
             (IDS[3], "stale")
         ]
         assert sandbox.products.get(IDS[3])["price"] == 77  # type: ignore[index]
+
+
+class Garbling(httpx.HTTPTransport):
+    """A wire on which answers to one kind of request come otherwise than the server wrote them."""
+
+    def __init__(self, method: str, garble: Callable[[bytes], bytes]) -> None:
+        super().__init__()
+        self._method, self._garble = method, garble
+        self.struck = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        content = answer.read()
+        if request.method == self._method:
+            self.struck, content = True, self._garble(content)
+        kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return httpx.Response(answer.status_code, headers=kept, content=content)
+
+
+@pytest.mark.parametrize("on_stale", ["skip", "fail", "force"])
+@pytest.mark.parametrize(
+    ("field", "after", "garbled"),
+    [
+        ("cost", "9.00", {"cost": "free"}),
+        ("custom_fields.x", 1, {"custom_fields": "none"}),
+        ("tags", ["made"], {"tags": "a, b"}),
+    ],
+)
+def test_what_cannot_be_read_is_not_taken_for_blank(
+    field: str, after: Any, garbled: dict[str, Any], on_stale: Any, tmp_path: Path
+) -> None:
+    def garble(content: bytes) -> bytes:
+        page = json.loads(content)
+        return json.dumps({**page, "products": [{**row, **garbled} for row in page["products"]]}).encode()
+
+    with be.Sandbox(products=5) as sandbox:
+        making = Making(tmp_path, sandbox)
+        blank = {"cost": None, "custom_fields": None, "tags": []}
+        with sandbox.connect() as colleague:
+            colleague.products.update([{"id": ident, **blank} for ident in IDS[:5]])
+        before = contents(sandbox)
+        with Garbling("GET", garble) as wire, sandbox.connect(transport=wire) as shop:
+            plan = making(shop, *((ident, field, after) for ident in IDS[:5]))
+            try:
+                run = plan.apply(on_stale=on_stale)
+            except be.PlanStoppedError:
+                run = shop.runs.list()[0]
+            codes = {(outcome.status, outcome.code) for outcome in run.report}
+        assert codes == {("failed", "unreadable")}
+        assert contents(sandbox) == before
+
+
+def test_a_listed_row_without_an_id_stops_nothing(tmp_path: Path) -> None:
+    def garble(content: bytes) -> bytes:
+        return content.replace(b'"id":"product_id_2",', b"")
+
+    with be.Sandbox(products=5) as sandbox:
+        making = Making(tmp_path, sandbox)
+        with Garbling("GET", garble) as wire, sandbox.connect(transport=wire) as shop:
+            run = making(shop, *((ident, "price", "11.00") for ident in IDS[:5])).apply()
+        left = [(outcome.row.product, outcome.code) for outcome in run.report if outcome.status != "updated"]
+        assert left == [("product_id_2", "not_found_for_certain")]
+
+
+def test_a_reply_nested_too_deep_is_a_lost_answer(tmp_path: Path) -> None:
+    with be.Sandbox(products=5) as sandbox:
+        making = Making(tmp_path, sandbox)
+        deep = b"[" * 100_000 + b"]" * 100_000
+        with Garbling("PUT", lambda _: deep) as wire, sandbox.connect(transport=wire) as shop:
+            run = making(shop, *((ident, "price", "11.00") for ident in IDS[:5])).apply()
+        assert wire.struck
+        assert {(outcome.status, outcome.verified) for outcome in run.report} == {("updated", True)}
