@@ -55,7 +55,7 @@ class RunHead:
     stopped: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Balance:
     """The proof that every row of a plan has exactly one outcome.
 
@@ -84,6 +84,9 @@ class Balance:
         """
         if not self.balanced:
             raise UnbalancedRunError(f"The run does not balance: {self}.")
+
+    def __repr__(self) -> str:
+        return f"<Balance {self}>"
 
     def __str__(self) -> str:
         parts = " + ".join(f"{count} {status}" for status, count in self.counts.items() if count) or "0"

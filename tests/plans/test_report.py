@@ -134,6 +134,7 @@ def test_a_run_that_does_not_balance_says_so(
         shop = connect(sandbox, store=ledger)
         run = making(shop, (ONE, "price", "11.00"), (TWO, "price", "12.00")).apply()
         assert str(run.ledger) == "2 planned = 2 updated"
+        assert repr(run.ledger) == "<Balance 2 planned = 2 updated>"
         space = own_space(run.id, ROWS)
         rows = ledger.state(space, ONE)
         assert isinstance(rows, list)

@@ -43,7 +43,7 @@ class Runner:
         self.session = session
         self.run = run
         workflow = ApplyWorkflow(session.facts, be.RetryPolicy(base_delay=1))
-        lane = advance(ledger, Workflows([workflow]), run, Slice(policy=StepPolicy(lease=3600)))
+        lane = advance(ledger, Workflows([workflow]), run, Slice(policy=StepPolicy(lease=600)))
         self.steps = self._steps(lane)
 
     def _steps(self, lane: Any) -> Iterator[None]:
