@@ -2,7 +2,8 @@
 
 Requests are closed: a property that the document does not name is a breach. Answers are open, as vendors add
 to them. Besides, each request has to carry every header that the document requires (openapi-core is content
-with a default), its credential in the form that the vendor wants, and no query name that is not documented.
+with a default), its credential in the form that the vendor wants, and no query name that is not documented;
+and what an operation's text says about sizes ("up to 100 … per request", "payload size is 5MB") is held to.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _HOST = "https://vendor.invalid"
 # The service itself, whatever its document says of it: where a CSRF token is fetched.
 _ROOT = "service root"
 _NOTHING: Mapping[str, Any] = {"parameters": ()}
+_MOST = re.compile(r"up to ([\d,]+) [\w ]+ per request")
+_BYTES = re.compile(r"payload size is (\d+)MB")
 # What says which properties an object has.
 _SHAPES = {"properties", "additionalProperties", "allOf", "oneOf", "anyOf"}
 
@@ -95,6 +98,7 @@ class OpenAPIContract(VendorContract):
             return
         if "requestBody" not in operation and request.content:
             yield "a body is sent, but none is documented"
+        yield from _size_problems(operation.get("description", ""), request)
         for error in self._closed.iter_request_errors(self._asked(request)):
             yield from _told(error)
 
@@ -241,6 +245,25 @@ def _for_requests(node: Any, assigned: frozenset[str]) -> Any:
         if not copied["required"]:
             del copied["required"]
     return copied
+
+
+def _size_problems(text: str, request: httpx.Request) -> Iterator[str]:
+    """What the text of an operation says about sizes; the schema does not."""
+    if found := _MOST.search(text):
+        most = int(found[1].replace(",", ""))
+        longest = max(_lengths(json.loads(request.content or b"null")), default=0)
+        if longest > most:
+            yield f"a list of {longest}, and there may be up to {most} in one request"
+    if (found := _BYTES.search(text)) and len(request.content) > int(found[1]) * 1_000_000:
+        yield f"{len(request.content)} bytes, and there may be {found[1]} MB"
+
+
+def _lengths(value: Any) -> Iterator[int]:
+    if isinstance(value, list):
+        yield len(value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        yield from _lengths(each)
 
 
 def _told(error: BaseException) -> list[str]:

@@ -25,6 +25,7 @@ from tests.contracts.contract import VendorContract, media_type
 from tests.contracts.samples import Samples
 
 _ROOT: Final = "urn:netsuite:records"
+_UUID: Final = r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _CUSTOM: Final = "^cust"
 _PART: Final = {"recordType": r"[A-Za-z_]+", "externalId": r"[^/]+"}
 _ID: Final = r"(?:eid(?::|%3A))?[^/:]+"
@@ -151,6 +152,11 @@ class NetSuiteContract(VendorContract):
         for name, wanted in operation.facts.get("headers", {}).items():
             if request.headers.get(name) != wanted:
                 yield f"the header {name} has to be {wanted!r}, not {request.headers.get(name)!r}"
+        if (key := request.headers.get("x-netsuite-idempotency-key")) is not None:
+            if not re.fullmatch(_UUID, key):
+                yield "X-NetSuite-Idempotency-Key is a UUID"
+            if request.headers.get("prefer") != "respond-async":
+                yield "X-NetSuite-Idempotency-Key is for asynchronous requests only"
         given = request.headers.get("content-type", "")
         if wanted := operation.facts.get("content_type"):
             if given != wanted:

@@ -102,6 +102,7 @@ KLAVIYO_WRITE = {
         }
     },
 }
+VARIANTS = KLAVIYO_WRITE["json"]["data"]["attributes"]["variants"]["data"]
 VARIANT = ("data", "attributes", "variants", "data", 0)
 SHOPIFY = {
     "method": "POST",
@@ -245,6 +246,7 @@ NETSUITE_BATCH = {
     },
     "json": {"items": [{"id": "482", "cost": 9.5, "custitem_season": "summer"}]},
 }
+UUID = "123e4567-e89b-12d3-a456-426614174000"
 PRICE = {"currencyPage": {"id": "1"}, "priceLevel": {"id": "1"}, "quantity": {"value": 0}, "price": 25.5}
 NETSUITE_PATCH = {
     "method": "PATCH",
@@ -292,6 +294,8 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ("klaviyo write", body("data", note="x"), "'note' was unexpected"),
     ("klaviyo write", body(*VARIANT, type="variant"), "'variant' is not one of"),
     ("klaviyo write", without(*VARIANT, "id"), "'id' is a required property"),
+    ("klaviyo write", body(*VARIANT[:3], data=[VARIANTS[0]] * 101), "up to 100"),
+    ("klaviyo write", body(*VARIANT, "attributes", description="x" * 5_000_001), "there may be 5 MB"),
     ("klaviyo write", lambda parts: parts.pop("json"), "Missing required request body"),
     ("shopify read", header("X-Shopify-Access-Token", None), "X-Shopify-Access-Token is missing"),
     ("shopify read", header("Content-Type", "application/graphql"), "the content type is"),
@@ -390,6 +394,8 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ("netsuite batch", body("items", 0, quantityOnHand=5), "'quantityOnHand' does not match"),
     ("netsuite batch", body(items=[{"id": str(number)} for number in range(101)]), "the most is 100"),
     ("netsuite batch", header("Content-Type", "application/json; type=collection"), "the content type"),
+    ("netsuite batch", header("X-NetSuite-Idempotency-Key", "once"), "is a UUID"),
+    ("netsuite patch", header("X-NetSuite-Idempotency-Key", UUID), "for asynchronous requests only"),
     ("netsuite patch", body("price", "items", 0, price="25.5"), "'25.5' is not of type 'number'"),
     ("netsuite patch", body("price", "items", 0, level="1"), "'level' does not match"),
     ("netsuite patch", url("inventoryItem", "inventoryThing"), "do not know the record"),

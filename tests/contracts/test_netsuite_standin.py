@@ -111,7 +111,8 @@ class Signed(httpx.Auth):
     """Token-based authentication by another library."""
 
     def __init__(self, fake, *, method="HMAC-SHA256", late=0, nonce=None, **other):
-        self.fake, self.method, self.late, self.nonce, self.other = fake, method, late, nonce, other
+        self.fake, self.method, self.nonce, self.other = fake, method, nonce, other
+        self.stamp = int(fake.clock.now().timestamp()) - late
 
     def auth_flow(self, request):
         fake = self.fake
@@ -122,11 +123,10 @@ class Signed(httpx.Auth):
             "realm": fake.account,
             **self.other,
         }
-        stamp = int(fake.clock.now().timestamp()) - self.late
         client = Client(
             fake.consumer_key,
             signature_method=self.method,
-            timestamp=str(stamp),
+            timestamp=str(self.stamp),
             nonce=self.nonce or uuid.uuid4().hex,
             **keys,
         )
@@ -162,7 +162,8 @@ def test_a_request_that_is_signed_otherwise_stays_out(fake, wrong):
 
 def test_a_nonce_counts_once_and_a_space_is_no_plus(fake):
     url = f"{fake.base_url}{REST}/record/v1/inventoryItem"
-    statuses = [httpx.get(url, auth=Signed(fake, nonce="n1")).status_code for _ in range(2)]
+    signed = Signed(fake, nonce="n1")  # both times within the same second
+    statuses = [httpx.get(url, auth=signed).status_code for _ in range(2)]
     assert statuses == [200, 401]
     assert httpx.get(f"{url}?q=itemId+IS+x", auth=Signed(fake)).status_code == 401
 
