@@ -221,6 +221,9 @@ class APIError(BulkEditorError):
     body: str = ""
     """The start of the answer, credentials masked: for those who know what else the server says in it."""
 
+    location: str | None = None
+    """Where the answer points to (header ``Location``), such as the job that an earlier request began."""
+
     def __init__(
         self,
         message: str,

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Writing,
     )
     from bulkeditor.connectors.base import Connector
+    from bulkeditor.connectors.netsuite import NetSuite
 
 _HOMES = {
     "_async": ("AsyncConnectorSession",),
@@ -99,6 +100,7 @@ _HOMES = {
         "Writing",
     ),
     "base": ("Connector",),
+    "netsuite": ("NetSuite",),
 }
 
 
@@ -145,6 +147,7 @@ __all__ = [
     "MissingSettingsError",
     "Money",
     "MultiLocation",
+    "NetSuite",
     "Number",
     "Outcome",
     "Outcomes",

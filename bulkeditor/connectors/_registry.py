@@ -18,7 +18,12 @@ GROUP: Final = "bulkeditor.connectors"
 """The entry point group: ``my-erp = "my_package:MyERP"`` below it makes a connector known."""
 
 BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
-    {"csv": "_csvfile:CSVFile", "excel": "_excelfile:ExcelFile", "sql": "_sqltable:SQLTable"}
+    {
+        "csv": "_csvfile:CSVFile",
+        "excel": "_excelfile:ExcelFile",
+        "sql": "_sqltable:SQLTable",
+        "netsuite": "netsuite:NetSuite",
+    }
 )
 """Names of integrations to ``module:class`` below this package."""
 

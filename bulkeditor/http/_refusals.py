@@ -121,6 +121,7 @@ def refusal(
         # A server that says nothing more than 403 most likely misses the scope that the operation needs.
         scope = body.scope or (response.request.scope if body.code in (None, "missing_scope") else None)
         error = PermissionDeniedError(message, required_scope=scope, **facts)
+    error.location = response.headers.get("location")
     error.body = scrub(response.content[:_READ].decode("utf-8", "replace"), secrets)
     return error
 
