@@ -110,6 +110,7 @@ def _ask(
                 return response
         except BulkEditorError as error:
             problem = error
+            _word(connector, error)
         verdict = connector.classify(problem)
         # 429, lost answers, and 5xx to what can be repeated were repeated by the driver already; here it is
         # what the system's own codes say, among them that a 5xx did nothing.
@@ -118,6 +119,13 @@ def _ask(
         if verdict.action != "retry" or repeated or attempt > policy.max_retries:
             raise problem
         yield Sleep(verdict.after if verdict.after is not None else policy.bound(attempt))
+
+
+def _word(connector: Connector, error: BulkEditorError) -> None:
+    """Say what the system says: only the connector knows where it says it."""
+    told = connector.explain(error.json()) if isinstance(error, APIError) else None
+    if told is not None and isinstance(error, APIError):
+        error.message, error.code = told.message or error.message, told.code or error.code
 
 
 def _inside(connector: Connector, response: Response) -> BulkEditorError | None:

@@ -31,6 +31,7 @@ from bulkeditor.connectors import (
     Query,
     Records,
     field,
+    lookup,
     paging,
 )
 from bulkeditor.http import RetryPolicy
@@ -298,6 +299,20 @@ def test_the_words_of_an_odata_service_are_told(mode, serve):
     with pytest.raises(be.APIError, match="Enter the due date") as caught:
         mode(Small(base_url=system.base_url)).read()
     assert caught.value.code == "-5002"
+
+
+def test_an_error_is_told_in_the_words_that_the_connector_finds(mode, serve):
+    class Wordy(Small):
+        name = "wordy"
+
+        def explain(self, body: object):
+            return Problem(lookup(body, "faults.0.number"), lookup(body, "faults.0.text"))
+
+    said = {"title": "Bad Request", "faults": [{"number": "F7", "text": "the period is closed"}]}
+    system = serve([Answer(status=400, body=said)])
+    with pytest.raises(be.APIError, match="the period is closed") as caught:
+        mode(Wordy(base_url=system.base_url)).read()
+    assert caught.value.code == "F7"
 
 
 def test_repeats_by_code_come_to_an_end(mode, serve):

@@ -55,6 +55,12 @@ def test_the_documented_body():
     assert "price: Price must be positive" in str(error)
 
 
+def test_where_an_answer_points_to_is_kept():
+    assert refused(400).location is None
+    error = refused(409, b'{"error": {"code": "sent_before"}}', location="/jobs/7")
+    assert error.location == pickle.loads(pickle.dumps(error)).location == "/jobs/7"
+
+
 def test_the_one_field_of_a_simple_refusal():
     error = refused(
         400, b'{"error": {"code": "invalid_filter", "message": "no such field", "field": "colour"}}'
