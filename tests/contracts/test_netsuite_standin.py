@@ -397,10 +397,11 @@ def test_a_batch_is_a_job_with_a_task_for_each_record(fake, account):
 
 def test_an_idempotency_key_makes_one_job(fake, account):
     key = str(uuid.uuid4())
-    jobs = {
-        batch(account, [{"externalId": "SKU-1", "cost": 7}], key=key).headers["Location"] for _ in range(2)
-    }
-    assert len(jobs) == len(fake.effects) == 1
+    first, second = (batch(account, [{"externalId": "SKU-1", "cost": 7}], key=key) for _ in range(2))
+    assert first.status_code == 202
+    assert told(second) == (400, "IDEMPOTENCY_ERROR")
+    assert second.headers["Location"] == first.headers["Location"]
+    assert len(fake.effects) == 1
     assert batch(account, [{"externalId": "SKU-1", "cost": 7}], key="no uuid").status_code == 400
 
 

@@ -323,7 +323,10 @@ _SHAPES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     # The purchase order's names are not in the stored record facts: from Oracle's help, unverified.
     "purchaseOrder": {
         "head": frozenset(
-            ["externalId", "entity", "subsidiary", "location", "tranDate", "memo", "currency", "item"]
+            [
+                *("externalId", "entity", "subsidiary", "location", "tranDate", "dueDate", "memo"),
+                *("currency", "item"),
+            ]
         ),
         "line": frozenset(["line", "item", "location", "quantity", "rate", "description"]),
     },

@@ -43,6 +43,18 @@ def accepted_at(location: str) -> Answer:
     return Answer(status=202, headers={"Location": location, "Preference-Applied": "respond-async"})
 
 
+def sent_before(location: str) -> Answer:
+    """An idempotency key that was used already; the first job is where the answer points to.
+
+    https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/subsect_164494900632.html
+    """
+    detail = "A request with the same idempotency key is already submitted."
+    answer = refusal(400, "Conflict", "IDEMPOTENCY_ERROR", detail)
+    return attrs.evolve(
+        answer, headers={**answer.headers, "Location": location, "Preference-Applied": "respond-async"}
+    )
+
+
 def page_of(entry: Entry) -> tuple[int, int]:
     """Limit and offset of a request."""
     limit, offset = (
@@ -136,6 +148,7 @@ __all__ = [
     "page_of",
     "progress",
     "refusal",
+    "sent_before",
     "target_of",
     "unauthorized",
 ]

@@ -42,6 +42,7 @@ from bulkeditor.testing.vendors._netsuite_wire import (
     media,
     page_of,
     refusal,
+    sent_before,
     target_of,
     unauthorized,
 )
@@ -355,14 +356,14 @@ class NetSuite(StandIn):
         given = entry.headers.get("x-netsuite-idempotency-key")
         if given is not None and not is_uuid(given):
             raise RefusedError("INVALID_HEADER", "X-NetSuite-Idempotency-Key must be a UUID.")
-        location = self._jobs.known(given)
-        if location is None:
-            if batch:
-                results = self._batch(entry, kind, rest)
-            else:
-                results = [self._tried(entry, entry.method, kind, rest[0] if rest else None, body_of(entry))]
-            location = self._jobs.accept(results, given, polls=self.pending_polls, now=self.clock.now())
-        return accepted_at(location)
+        known = self._jobs.known(given)
+        if known is not None:
+            return sent_before(known)
+        if batch:
+            results = self._batch(entry, kind, rest)
+        else:
+            results = [self._tried(entry, entry.method, kind, rest[0] if rest else None, body_of(entry))]
+        return accepted_at(self._jobs.accept(results, given, polls=self.pending_polls, now=self.clock.now()))
 
     def _batch(self, entry: Entry, kind: str, rest: Sequence[str]) -> list[Answer]:
         records = body_of(entry).get("items")
