@@ -128,8 +128,8 @@ class NetSuite(Account):
         purchase_orders=True,
         idempotent=True,
     )
-    # An account of the smallest tier has five requests at once for all of its integrations together; 100 records
-    # are the most of a batch (article_0127092747).
+    # An account of the smallest tier has five requests at once, for all of its integrations together; 100
+    # records are the most of a batch (article_0127092747).
     limits = Limits(concurrency=4, batch_size=100, page_size=MOST_ROWS)
     refusals = {
         "CONCURRENCY_LIMIT_EXCEEDED": "retry",
