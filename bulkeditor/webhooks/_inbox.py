@@ -59,7 +59,7 @@ class Claim:
         body: The raw bytes.
         signed_by: Which secret matched.
         lane: The queue that is held.
-        fence: Rises with each claim of the lane; what a holder of an older one brings is refused.
+        fence: Rises when the lane is taken or given back; what a holder of an older one brings is refused.
         attempts: How often the event was claimed, this time included.
         failures: How often its handlers failed.
         error: Why they failed last.

@@ -85,9 +85,15 @@ UPDATE bulkeditor_inbox_events SET status = :status, error = :error, finished_at
 WHERE id = :id
 """
 _FREE: Final = """
-UPDATE bulkeditor_inbox_lanes SET touched_at = {now}, begun = NULL, due_at = CASE WHEN EXISTS (
+UPDATE bulkeditor_inbox_lanes
+SET touched_at = {now}, fence = fence + 1, begun = NULL, due_at = CASE WHEN EXISTS (
   SELECT 1 FROM bulkeditor_inbox_events WHERE lane = :lane AND status = 'pending') THEN {now} END
 WHERE lane = :lane
+"""
+# Whoever gives a lane back raises its fence: a renewal that comes late must not hold what nobody has.
+_POSTPONE: Final = """
+UPDATE bulkeditor_inbox_lanes SET due_at = {now} + :wait, fence = fence + 1
+WHERE lane = :lane AND fence = :fence
 """
 _FAILED: Final = "UPDATE bulkeditor_inbox_events SET failures = failures + 1, error = :error WHERE id = :id"
 _REPLAY: Final = """
@@ -193,10 +199,8 @@ class SQLInbox(ABC):
 
     def renew(self, claim: Claim, lease: float) -> None:
         """Hold a lane for longer."""
-        values = {"lane": claim.lane, "fence": claim.fence, "wait": _whole(lease)}
         with self.transaction() as transaction:
-            if not transaction.change(self._for_this(_RENEW), values):
-                raise _lost(claim)
+            _hold(transaction, claim, lease, self._for_this(_RENEW))
 
     def record(self, claim: Claim, handler: str, effect: Effect | None = None) -> None:
         """One of several handlers is done."""
@@ -237,7 +241,7 @@ class SQLInbox(ABC):
     def retry(self, claim: Claim, error: str, delay: float) -> None:
         """Give an event back."""
         with self.transaction() as transaction:
-            _hold(transaction, claim, delay)
+            _hold(transaction, claim, delay, _POSTPONE)
             transaction.change(_FAILED, {"id": claim.id, "error": _printable(error)})
 
     def bury(self, claim: Claim, error: str) -> None:
@@ -352,10 +356,10 @@ def require_known(version: int, newest: int, where: object) -> None:
         )
 
 
-def _hold(transaction: Transaction, claim: Claim, seconds: float) -> None:
+def _hold(transaction: Transaction, claim: Claim, seconds: float, how: str = _HOLD) -> None:
     """Move the lane's time, which also locks it, if it still is ours."""
     values = {"lane": claim.lane, "fence": claim.fence, "wait": _whole(seconds)}
-    if not transaction.change(_HOLD, values):
+    if not transaction.change(how, values):
         raise _lost(claim)
 
 

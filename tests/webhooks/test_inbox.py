@@ -92,6 +92,24 @@ def test_a_lease_is_renewed(inbox, clock):
     inbox.finish(claim, "done")
 
 
+@pytest.mark.parametrize("how", ["finish", "bury", "retry"])
+def test_a_renewal_that_comes_late_holds_nothing(inbox, clock, how):
+    """It is under way while its holder ends: the next event must not wait for a lease of nobody."""
+    for event_id in "12":
+        inbox.add(arrival(event_id))
+    claim = inbox.claim(LEASE)
+    if how == "finish":
+        inbox.finish(claim, "done")
+    elif how == "bury":
+        inbox.bury(claim, "error")
+    else:
+        inbox.retry(claim, "error", 1)
+    with pytest.raises(LeaseLostError):
+        inbox.renew(claim, LEASE)
+    clock.advance(1)
+    assert inbox.claim(LEASE).id == ("1" if how == "retry" else "2")
+
+
 def test_who_was_slow_may_finish_if_nobody_took_over(inbox, clock):
     inbox.add(arrival("1"))
     claim = inbox.claim(LEASE)
@@ -365,6 +383,7 @@ class InboxMachine(RuleBasedStateMachine):
 
     def free(self, lane):
         self.lanes[lane]["begun"] = None
+        self.lanes[lane]["fence"] += 1
         self.lanes[lane]["due"] = self.clock.now if self.waiting(lane) else None
 
     @rule(
@@ -443,6 +462,7 @@ class InboxMachine(RuleBasedStateMachine):
             return
         self.inbox.retry(claim, "error\0\ud800", delay)
         self.events[claim.id]["failures"] += 1
+        self.lanes[claim.lane]["fence"] += 1
         self.lanes[claim.lane]["due"] = self.clock.now + timedelta(seconds=delay)
 
     @rule(claim=consumes(claims))
