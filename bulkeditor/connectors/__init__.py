@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Writing,
     )
     from bulkeditor.connectors.base import Connector
+    from bulkeditor.connectors.klaviyo import Klaviyo, KlaviyoEvents, KlaviyoItems, KlaviyoProfiles
     from bulkeditor.connectors.netsuite import NetSuite
 
 _HOMES = {
@@ -101,6 +102,7 @@ _HOMES = {
     ),
     "base": ("Connector",),
     "netsuite": ("NetSuite",),
+    "klaviyo": ("Klaviyo", "KlaviyoEvents", "KlaviyoItems", "KlaviyoProfiles"),
 }
 
 
@@ -141,6 +143,10 @@ __all__ = [
     "ExcelFile",
     "Field",
     "History",
+    "Klaviyo",
+    "KlaviyoEvents",
+    "KlaviyoItems",
+    "KlaviyoProfiles",
     "Layout",
     "Limits",
     "LocationRule",

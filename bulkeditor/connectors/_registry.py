@@ -21,8 +21,12 @@ BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
     {
         "csv": "_csvfile:CSVFile",
         "excel": "_excelfile:ExcelFile",
-        "sql": "_sqltable:SQLTable",
+        "klaviyo": "klaviyo:Klaviyo",
+        "klaviyo-events": "klaviyo:KlaviyoEvents",
+        "klaviyo-items": "klaviyo:KlaviyoItems",
+        "klaviyo-profiles": "klaviyo:KlaviyoProfiles",
         "netsuite": "netsuite:NetSuite",
+        "sql": "_sqltable:SQLTable",
     }
 )
 """Names of integrations to ``module:class`` below this package."""
