@@ -120,6 +120,8 @@ class Ledger(Protocol):
     def resume(self, run: str) -> bool:
         """Let a run that failed or was cancelled go on where it stopped; False when it did neither.
 
+        A step that failed and would be tried again in more than ten minutes can be taken at once.
+
         Raises:
             RunNotFoundError: There is no such run.
         """

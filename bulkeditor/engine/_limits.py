@@ -23,9 +23,10 @@ def take(tx: sqlite3.Connection, limit: str, n: int, now: int, *, rate: float, b
     row = tx.execute("SELECT tokens, at FROM limits WHERE name = ?", (limit,)).fetchone()
     tokens = float(burst)
     if row is not None:
-        # A clock that was set back gives nothing for the same seconds twice.
-        tokens = min(tokens, row[0] + max(0, now - row[1]) / _SECOND * rate)
-        now = max(now, row[1])
+        # A clock that was set back gives nothing for the same seconds twice, unless it had been far ahead.
+        since = row[1] if row[1] <= now + LONGEST_LEASE else now
+        tokens = min(tokens, row[0] + max(0, now - since) / _SECOND * rate)
+        now = max(now, since)
     tokens -= n
     tx.execute(
         "INSERT INTO limits (name, tokens, at) VALUES (?, ?, ?)"

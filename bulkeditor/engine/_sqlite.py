@@ -177,6 +177,7 @@ class SQLiteLedger:
         """See :meth:`Ledger.resume`."""
         with self._database.write() as tx:
             num = _runs.find(tx, run)
+            _steps.hasten(tx, num, self._now())
             opened = _runs.reopen(tx, num)
             if opened:
                 _steps.forgive(tx, num)

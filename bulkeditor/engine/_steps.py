@@ -212,6 +212,15 @@ def forgive(tx: sqlite3.Connection, run: int) -> None:
     tx.execute("UPDATE queue SET failures = 0 WHERE run = ? AND failures > 0", (run,))
 
 
+def hasten(tx: sqlite3.Connection, run: int, now: int) -> None:
+    """Try again now what failed and has long to wait: its time may be one of a clock that was ahead."""
+    tx.execute(
+        "UPDATE queue SET ready_at = not_before"
+        " WHERE run = ? AND failures > 0 AND signal IS NULL AND ready_at > max(not_before, ?)",
+        (run, now + LONGEST_LEASE),
+    )
+
+
 def deliver(tx: sqlite3.Connection, run: int, name: str, delivery: str, payload: str) -> bool:
     """Hand a signal to the oldest step that waits for it, or keep it; False when it came before."""
     added = tx.execute(
@@ -281,6 +290,7 @@ __all__ = [
     "finish",
     "finished",
     "forgive",
+    "hasten",
     "move",
     "prepare",
     "release",

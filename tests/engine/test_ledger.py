@@ -351,6 +351,27 @@ class TestSteps:
             ledger.finish(held, Done())
         assert ledger.slot("lane", 1, 30) is not None
 
+    def test_a_step_that_failed_while_the_clock_was_ahead_is_tried_again_when_its_run_is_resumed(
+        self, ledger, hands
+    ):
+        run = begin(ledger, step("a"))
+        hands.move(86_400)
+        claim = ledger.claim(run, 30)
+        ledger.fail(claim, "busy", ledger.now() + timedelta(seconds=5))
+        hands.move(-86_400)
+        assert ledger.claim(run, 30) is None
+        assert not ledger.resume(run), "it had not ended"
+        again = ledger.claim(run, 30)
+        assert (again.attempt, again.failures) == (2, 1)
+
+    def test_a_limit_that_was_used_while_the_clock_was_ahead_fills_again(self, ledger, hands):
+        hands.move(86_400)
+        assert ledger.take("calls", 2, rate=1, burst=2) == 0
+        hands.move(-86_400)
+        assert ledger.take("calls", 1, rate=1, burst=2) == 1
+        hands.move(2)
+        assert ledger.take("calls", 1, rate=1, burst=2) == 0
+
     def test_a_lease_lasts_ten_minutes_at_most(self, ledger):
         run = begin(ledger, step("a"))
         with pytest.raises(InvalidInputError, match="lease must be at most 600 seconds, not 601"):
