@@ -57,8 +57,10 @@ if TYPE_CHECKING:
         Writing,
     )
     from bulkeditor.connectors.base import Connector
+    from bulkeditor.connectors.business_one import BusinessOne
     from bulkeditor.connectors.klaviyo import Klaviyo, KlaviyoEvents, KlaviyoItems, KlaviyoProfiles
     from bulkeditor.connectors.netsuite import NetSuite
+    from bulkeditor.connectors.sap import SAP
 
 _HOMES = {
     "_async": ("AsyncConnectorSession",),
@@ -101,6 +103,8 @@ _HOMES = {
         "Writing",
     ),
     "base": ("Connector",),
+    "business_one": ("BusinessOne",),
+    "sap": ("SAP",),
     "netsuite": ("NetSuite",),
     "klaviyo": ("Klaviyo", "KlaviyoEvents", "KlaviyoItems", "KlaviyoProfiles"),
 }
@@ -124,10 +128,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "SAP",
     "AsyncConnectorSession",
     "Batch",
     "Bookmark",
     "Boolean",
+    "BusinessOne",
     "CSVFile",
     "Capabilities",
     "Change",
