@@ -21,14 +21,13 @@ BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
     {
         "csv": "_csvfile:CSVFile",
         "excel": "_excelfile:ExcelFile",
-        "sap": "sap:SAP",
-        "sap-business-one": "business_one:BusinessOne",
-        "sql": "_sqltable:SQLTable",
         "klaviyo": "klaviyo:Klaviyo",
         "klaviyo-events": "klaviyo:KlaviyoEvents",
         "klaviyo-items": "klaviyo:KlaviyoItems",
         "klaviyo-profiles": "klaviyo:KlaviyoProfiles",
         "netsuite": "netsuite:NetSuite",
+        "sap": "sap:SAP",
+        "sap-business-one": "business_one:BusinessOne",
         "sql": "_sqltable:SQLTable",
     }
 )
