@@ -62,13 +62,23 @@ class _HeaderFilter(logging.Filter):
         return True
 
 
-_FILTER: Final = _HeaderFilter()
+class _SigningFilter(logging.Filter):
+    """Drops what oauthlib logs at DEBUG of a request that it signs: every line of it holds the token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep warnings and errors."""
+        return record.levelno > logging.DEBUG
+
+
+_HEADERS: Final = _HeaderFilter()
+_SIGNING: Final = _SigningFilter()
 
 
 def discreet_logs() -> None:
-    """Keep credentials out of the log of the library below; a second time it does nothing."""
+    """Keep credentials out of the logs of the libraries below; a second time it does nothing."""
     for name in ("httpcore.http11", "httpcore.http2"):
-        logging.getLogger(name).addFilter(_FILTER)
+        logging.getLogger(name).addFilter(_HEADERS)
+    logging.getLogger("oauthlib.oauth1.rfc5849").addFilter(_SIGNING)
 
 
 def _masked(field: re.Match[str]) -> str:

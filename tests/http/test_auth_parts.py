@@ -97,6 +97,13 @@ def oauth1_signature(method, url, params, consumer_secret, token_secret):
     return base64.b64encode(hmac.digest(key.encode(), base.encode(), "sha256")).decode()
 
 
+def test_nothing_that_is_signed_shows_in_the_log(caplog):
+    caplog.set_level("DEBUG")
+    auth = OAuth1("ck", "c-secret", "the-token", "t-secret")
+    auth.authorization("GET", "https://example.com/x", timestamp=1, nonce="n")
+    assert "the-token" not in caplog.text
+
+
 class OAuth1Server:
     """Checks the signature, refuses every nonce that it has seen."""
 

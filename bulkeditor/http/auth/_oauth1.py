@@ -9,6 +9,7 @@ from typing import Any, Final
 from bulkeditor._secret import Secret
 from bulkeditor._secret import secret as as_secret
 from bulkeditor.errors import ConfigurationError, MissingExtraError
+from bulkeditor.http._redact import discreet_logs
 from bulkeditor.http._types import Exchange, Request, Response
 from bulkeditor.http.auth._types import Attempt, Token
 
@@ -42,6 +43,7 @@ class OAuth1:
         realm: str | None = None,
     ) -> None:
         _client_class()
+        discreet_logs()
         self.consumer_key = consumer_key
         self._consumer_secret = as_secret(consumer_secret)
         self._token = as_secret(token)
