@@ -104,14 +104,11 @@ def _select(columns: str, table: str, conditions: Sequence[str], order: str) -> 
 
 
 def named(keys: Iterable[str]) -> str:
-    """The condition for items of these names."""
-    return f"i.itemid IN ({', '.join(map(_quoted, keys))})"
-
-
-def named_at_the_end(keys: Iterable[str]) -> str:
-    """The condition for items whose names end so, behind those of their parents."""
-    ends = [f"i.itemid LIKE {_quoted('%' + _BETWEEN + key)}" for key in keys]
-    return f"({' OR '.join(ends)})"
+    """The condition for items of these names: as they are, or behind those of their parents."""
+    names = list(keys)
+    ends = " OR ".join(f"i.itemid LIKE {_quoted('%' + _BETWEEN + name)}" for name in names)
+    children = f"(i.itemid LIKE {_quoted('%' + _BETWEEN + '%')} AND ({ends}))"
+    return f"(i.itemid IN ({', '.join(map(_quoted, names))}) OR {children})"
 
 
 def _quoted(text: str) -> str:
@@ -279,7 +276,6 @@ __all__ = [
     "levels",
     "mappings",
     "named",
-    "named_at_the_end",
     "number",
     "present",
     "prices_of",

@@ -29,7 +29,6 @@ from bulkeditor.connectors._netsuite_rows import (
     items_of,
     levels,
     named,
-    named_at_the_end,
     number,
     present,
     prices_of,
@@ -194,14 +193,10 @@ class NetSuite(Account):
             yield Records(rows, resume={"keys": end} if end < len(query.keys) else None)
 
     def _by_key(self, query: Query, keys: Sequence[str]) -> Exchange[Rows]:
-        """Items by name; only for those that are not found the ends of names are looked at."""
-        found = list((yield from self.everything(self._select(query, named(keys)))))
-        missing = set(keys) - {str(tail(row.get("itemid", ""))) for row in found}
-        if missing:
-            children = yield from self.everything(self._select(query, named_at_the_end(sorted(missing))))
-            # LIKE takes % and _ in a name for more than they are.
-            found += [row for row in children if tail(row.get("itemid", "")) in missing]
-        return found
+        """Items by name, children among them."""
+        found = yield from self.everything(self._select(query, named(keys)))
+        # LIKE takes % and _ in a name for more than they are.
+        return [row for row in found if tail(row.get("itemid")) in keys]
 
     def _select(self, query: Query, condition: str) -> str:
         since = query.since.astimezone(self.time_zone) if isinstance(query.since, datetime) else None
