@@ -124,7 +124,10 @@ def _left(number: int, run: RunRow, *, stopped: bool, sent: bool) -> RowResult:
     if run.status == "done":
         message = "No step of the run accounts for it."
         return RowResult(number=number, status="unknown", code="lost", message=message)
-    message = "The run has not come to it."
+    if run.status in ("waiting", "running"):
+        message = "The run has not come to it yet."
+        return RowResult(number=number, status="pending", code="not_reached", message=message)
+    message = "The run ended before it came to it."
     return RowResult(number=number, status="skipped", code="not_reached", message=message)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bulkeditor.plans._report_diff import RunDiff
 
 _SHOWN: Final = 10
-_BAD: Final = frozenset({"skipped", "stale", "failed", "unknown"})
+_BAD: Final = frozenset({"skipped", "stale", "failed", "unknown", "pending"})
 
 NOT_REACHED: Final = frozenset({"under_way", "stopped", "not_reached"})
 """Codes of rows that no step has accounted for yet."""
@@ -129,8 +129,13 @@ class RunReport(Tabular, Sequence[ChangeOutcome]):
 
     @property
     def skipped(self) -> Self:
-        """Rows that were not written, because of other rows, or because the run has not come to them."""
+        """Rows that were not written, because of other rows, or because the run ended before."""
         return self.only("skipped")
+
+    @property
+    def pending(self) -> Self:
+        """Rows that a run which goes on has not come to yet."""
+        return self.only("pending")
 
     @property
     def stale(self) -> Self:
@@ -178,9 +183,9 @@ class RunReport(Tabular, Sequence[ChangeOutcome]):
                 f"{self._headline()}{_lines(bad)}\n",
                 errors=[_error_of(outcome) for outcome in bad],
                 failed=counts["failed"],
-                skipped=counts["skipped"] + counts["stale"],
+                skipped=counts["skipped"] + counts["stale"] + counts["pending"],
                 unknown=counts["unknown"],
-                hint="run.report.failed, .stale, .skipped and .unknown have them all.",
+                hint="run.report.failed, .stale, .skipped, .unknown and .pending have them all.",
             )
 
     def raise_if_stopped(self) -> None:

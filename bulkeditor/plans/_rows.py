@@ -11,11 +11,14 @@ import attrs
 from bulkeditor.errors import FieldError
 from bulkeditor.models import JSON, UNSET, UnsetType
 
-OutcomeStatus = Literal["updated", "unchanged", "skipped", "stale", "failed", "unknown"]
+OutcomeStatus = Literal["updated", "unchanged", "skipped", "stale", "failed", "unknown", "pending"]
 """What became of a row. ``stale``: the product was no longer as the plan saw it, and was left alone.
-``unknown``: sent, no answer came, and reading could not tell; never sent again blindly."""
+``unknown``: sent, no answer came, and reading could not tell; never sent again blindly. ``pending``: the run
+goes on and has not come to it yet."""
 
-OUTCOMES: Final[tuple[OutcomeStatus, ...]] = ("updated", "unchanged", "skipped", "stale", "failed", "unknown")
+OUTCOMES: Final[tuple[OutcomeStatus, ...]] = (
+    "updated", "unchanged", "skipped", "stale", "failed", "unknown", "pending",
+)  # fmt: skip
 
 Value: TypeAlias = JSON | UnsetType
 """Money is Decimal. UNSET: there is no such entry (only names with a dot: ``custom_fields.season``)."""

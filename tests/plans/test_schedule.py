@@ -61,6 +61,7 @@ def test_a_sale_begins_and_ends(shop: Any, sandbox: be.Sandbox, making: Making) 
         (TWO, "custom_fields.material", UNSET),
     ).schedule(at=day(1), revert_at=day(3))
     assert run.status == "waiting"
+    assert {outcome.status for outcome in run.report} == {"pending"}
     assert (run.at, run.revert_at) == (day(1), day(3))
     assert run.undoable_until is run.ended is None
     at(sandbox, shop, 0.9)
