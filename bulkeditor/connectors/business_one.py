@@ -203,8 +203,13 @@ class BusinessOne(Connector):
     @staticmethod
     def _updated(row: Entity) -> object:
         day, time = row.get("UpdateDate"), row.get("UpdateTime")
+        if not isinstance(day, str):
+            return None
+        if not isinstance(time, str) or not time:
+            # Midnight would be a guess that takes a change of today for one from before.
+            raise ValueError(f"the time of day of its last change is {time!r:.20}")
         # The day may come with an idle time of day behind it.
-        return None if not isinstance(day, str) else f"{day[:10]}T{time or '00:00:00'}"
+        return f"{day[:10]}T{time}"
 
     # Writing -----------------------------------------------------------------------------------------------
 

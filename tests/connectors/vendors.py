@@ -136,6 +136,7 @@ SYSTEMS = {
                 "custom_fields": ["U_Season"],
             },
             wrong={"password": "wrong"},
+            time=lambda moment: moment.strftime('(?<="UpdateTime":)"%H:%M:%S"').encode(),
             places=lambda _: ("01", "02"),
             stock=_b1_stock,
             custom=("U_Season", "summer"),

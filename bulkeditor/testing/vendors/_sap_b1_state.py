@@ -121,6 +121,7 @@ class B1State(StandIn):
             "category": group["GroupName"],
             "price": self.prices(key)[1],
             "inventory_quantity": sum(self.stock(key).values()),
+            "changed_at": _changed_at(item),
         }
 
     def prices(self, key: str) -> Mapping[int, Decimal | None]:
@@ -193,6 +194,11 @@ class B1State(StandIn):
         line = next(line for line in lines if line["WarehouseCode"] == warehouse)
         line["InStock"] = quantity
         item["QuantityOnStock"] = sum((cast("Decimal", line["InStock"]) for line in lines), Decimal(0))
+
+
+def _changed_at(item: Row) -> datetime:
+    day, time = cast("datetime", item["UpdateDate"]), str(item["UpdateTime"])
+    return datetime.fromisoformat(f"{day:%Y-%m-%d}T{time}Z")
 
 
 __all__ = ["OURS", "B1State"]
