@@ -260,6 +260,11 @@ def _complete(name: str, rows: Sequence[Input]) -> None:
 
 
 def not_too_many(rows: Sequence[object]) -> None:
+    """Refuse an array of more inputs than Shopify takes.
+
+    Args:
+        rows: The inputs.
+    """
     if len(rows) > INPUTS:
         text = f"The input array size of {len(rows)} is greater than the maximum allowed of {INPUTS}."
         refuse(text, "MAX_INPUT_SIZE_EXCEEDED")
