@@ -244,6 +244,9 @@ def test_keys_that_only_look_alike_are_kept_apart(system, keys):
         assert {key: record["price"] for key, record in records.items()} == {
             key: Decimal("10.50") + at for at, key in enumerate(keys)
         }
+        if len({key.casefold() for key in keys}) == 1:
+            said = [problem.code for record in records.values() for problem in record.problems]
+            assert said == ["case_differs"] * 2, "nobody is told"
         (outcome,) = session.write([Change(key=keys[1], values={"price": 77})])
         assert outcome.status == "updated", outcome
         assert [fake.holds(key)["price"] for key in keys] == [
