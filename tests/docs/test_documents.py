@@ -5,6 +5,7 @@ A block that begins with the comment `# name.py` is put into that file as well.
 
 import doctest
 import gc
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def shop_in_the_environment(
     sandbox: be.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[None]:
     """What a reader has after `python -m bulkeditor sandbox` and its two export lines, fresh for a page."""
-    before = sandbox.snapshot()
+    before, environment = sandbox.snapshot(), dict(os.environ)
     monkeypatch.setenv("BULKEDITOR_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("BULKEDITOR_API_KEY", str(sandbox.api_key))
     # As the guides to webhooks have it: export WEBHOOK_SECRET="$(python -m bulkeditor listen --print-secret)"
@@ -51,6 +52,9 @@ def shop_in_the_environment(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # for the files that blocks name
     yield
+    # What a page exports is no other test's.
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
     sandbox.faults.clear()
     sandbox.restore(before)
 
