@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -31,21 +32,35 @@ cli.add_command(events)
 
 @cli.command()
 @catalog_options
+@click.option(
+    "--erp",
+    type=click.Choice(["sap"]),
+    help="Take prices over from an ERP instead: a stand-in for SAP S/4HANA, on this machine.",
+)
 @click.option("--fault", type=click.Choice(sorted(FAULTS)), hidden=True)
 @plain_errors
-def demo(catalogs: tuple[Path, ...], products: int, seed: int, fault: str | None) -> None:
+def demo(catalogs: tuple[Path, ...], products: int, seed: int, erp: str | None, fault: str | None) -> None:
     """Take 20 % off a part of a catalog, and prove it.
 
     Starts the sandbox, lists and filters, previews, runs a bulk job, receives its signed webhook, reads every
-    row back and checks it in exact arithmetic. Exits with 0 only if everything held.
+    row back and checks it in exact arithmetic. With --erp sap it reads the prices of an ERP, shows what they
+    would change in the shop as a plan, applies it, and compares every product with what the ERP holds. Exits
+    with 0 only if everything held.
     """
     catalog = Catalog(catalogs, products=products, seed=seed)
     with catalog.sandbox() as server:
         if fault:
             FAULTS[fault](server)
-        result = run_demo(server, Screen(), catalog=catalog)
-    if not result.ok:
-        raise SystemExit(1)
+        if not _demo_of(erp)(server, catalog):
+            raise SystemExit(1)
+
+
+def _demo_of(erp: str | None) -> Callable[[be.Sandbox, Catalog], bool]:
+    if erp is None:
+        return lambda server, catalog: run_demo(server, Screen(), catalog=catalog).ok
+    from bulkeditor.cli._erp_demo import run_erp_demo  # noqa: PLC0415 - loads the connectors
+
+    return lambda server, catalog: run_erp_demo(server, Screen(), catalog=catalog).ok
 
 
 @cli.command()
