@@ -182,9 +182,17 @@ def by_item(lines: Rows) -> Mapping[str, list[Mapping[str, object]]]:
 
 
 def first_prices(lines: Rows) -> Mapping[str, object]:
-    """Price by item: that of the smallest quantity, where there are several."""
-    ordered = {item: sorted(mine, key=_quantity) for item, mine in by_item(lines).items()}
-    return {item: mine[0].get("unitprice") for item, mine in ordered.items()}
+    """Price by item: that of the smallest quantity, where there are several.
+
+    Where this quantity has several prices (of several currencies, say), they all stand there: no number, so
+    that the field is reported and none of them is taken for the price.
+    """
+    found: dict[str, object] = {}
+    for item, mine in by_item(lines).items():
+        least = min(map(_quantity, mine))
+        prices = list(dict.fromkeys(line.get("unitprice") for line in mine if _quantity(line) == least))
+        found[item] = prices[0] if len(prices) == 1 else prices
+    return found
 
 
 def _quantity(line: Mapping[str, object]) -> Decimal:

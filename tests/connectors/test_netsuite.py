@@ -1,7 +1,9 @@
 """NetSuite: the acceptance suite against its stand-in, and what is special about it."""
 
+from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -16,6 +18,7 @@ from bulkeditor.connectors import (
     from_config,
 )
 from bulkeditor.connectors._netsuite_records import followed
+from bulkeditor.connectors._netsuite_rows import completed, first_prices
 from bulkeditor.connectors.netsuite import NetSuite
 from bulkeditor.http import RetryPolicy
 from bulkeditor.testing import ConnectorSuite, InstantClock
@@ -150,7 +153,54 @@ def test_only_what_is_selected_is_asked_for(fake):
         assert asked == tables
 
 
+def test_the_documented_configuration_is_obeyed(fake):
+    told = {
+        "certificate_id": fake.certificate_id,
+        "private_key": fake.private_key,
+        "sync_frequency": "hourly",
+    }
+    config = {**DOCUMENTED, "account_id": fake.account, "consumer_key": fake.client_id, **told}
+    netsuite = from_config({**config, "batch_size": 2}).at(fake.base_url)
+    with netsuite.open(clock=fake.clock) as session, fake.watching() as entries:
+        with closing(session.follow()) as pages:
+            times = []
+            for page in pages:
+                assert {name for record in page.records for name in record.values} <= {
+                    *("sku", "cost", "price", "inventory_quantity", "inventory_levels")
+                }
+                times.append(fake.clock.now())
+                if len(times) == 3:
+                    break
+                fake.edit("SKU-1", {"price": 100 + len(times)})
+        session.write([Change(key=f"SKU-{number}", values={"price": 50}) for number in range(6)])
+        (outcome,) = session.write([Change(key="SKU-1", values={"title": "Shirt"})])
+    between = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    assert between == pytest.approx([3600, 3600], abs=60), "what a read takes is real time"
+    batches = [len(entry.json()["items"]) for entry in entries if entry.method == "PATCH"]
+    assert batches == [2, 2, 2]
+    assert (outcome.status, outcome.code) == ("skipped", "not_selected")
+
+
 # Reading
+
+
+def test_a_price_per_quantity_is_that_of_the_smallest():
+    lines = [
+        {"item": "1", "quantity": "10", "unitprice": "8.5"},
+        {"item": "1", "quantity": "0", "unitprice": "9.5"},
+        {"item": "2", "unitprice": "4"},
+        {"item": "3", "quantity": "0", "unitprice": "4"},
+        {"item": "3", "quantity": "0", "unitprice": "5"},
+    ]
+    rows = completed(
+        [{"id": str(number), "itemid": f"N-{number}"} for number in (1, 2, 3, 4)],
+        [],
+        first_prices(lines),
+        None,
+    )
+    records = [NetSuite(account_id="1").layout().record(row) for row in rows]
+    assert [record.get("price", "absent") for record in records] == [Decimal("9.5"), 4, "absent", None]
+    assert [problem.field for problem in records[2].problems] == ["price"]
 
 
 def test_pages_go_on_from_the_last_id(fake):
