@@ -14,8 +14,10 @@ way, and an operation that the test meant to see and that never came.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Self
 from urllib.parse import urlencode
 
 import httpx
@@ -38,6 +40,12 @@ class VendorContract:
         self.answered: Counter[tuple[str, int]] = Counter()
         """Operations with the status of the answer."""
         self.breaches: list[str] = []
+
+    def fresh(self) -> Self:
+        """The same contract, which has seen nothing yet: to read a document takes longer than most tests."""
+        copied = copy.copy(self)
+        copied.seen, copied.answered, copied.breaches = Counter(), Counter(), []
+        return copied
 
     # What a subclass writes
 
@@ -111,7 +119,16 @@ class Contracts(VendorContract):
     def __init__(self, *parts: VendorContract) -> None:
         super().__init__()
         self._parts = parts
-        for part in parts:
+        self._count_together()
+
+    def fresh(self) -> Self:
+        copied = super().fresh()
+        copied._parts = tuple(part.fresh() for part in self._parts)
+        copied._count_together()
+        return copied
+
+    def _count_together(self) -> None:
+        for part in self._parts:
             # What stands inside of a batch is counted by the part that reads it.
             part.seen = self.seen
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from tests.contracts.contract import Contracts
+from tests.contracts.contract import Contracts, VendorContract
 from tests.contracts.graphql import GraphQLContract
 from tests.contracts.odata import ODataContract
 from tests.contracts.openapi import OpenAPIContract
 from tests.contracts.records import NetSuiteContract
+
+C = TypeVar("C", bound=VendorContract)
 
 S4_ROOT: Final = "/sap/opu/odata/sap"
 B1_ROOT: Final = "/b1s/v1"
@@ -36,6 +40,12 @@ _NETSUITE_ALSO: Final = (
 )
 
 
+def _read_once(make: Callable[[Path], C]) -> Callable[[Path], C]:
+    cached = functools.cache(make)
+    return functools.wraps(make)(lambda specs: cached(specs).fresh())
+
+
+@_read_once
 def klaviyo(specs: Path) -> OpenAPIContract:
     """Klaviyo's OpenAPI document; each request names the revision."""
     return OpenAPIContract.read(
@@ -45,6 +55,7 @@ def klaviyo(specs: Path) -> OpenAPIContract:
     )
 
 
+@_read_once
 def shopify(specs: Path) -> GraphQLContract:
     """Shopify's Admin schema."""
     return GraphQLContract.read(
@@ -54,6 +65,7 @@ def shopify(specs: Path) -> GraphQLContract:
     )
 
 
+@_read_once
 def s4hana(specs: Path) -> Contracts:
     """S/4HANA's services: metadata of products and pricing, SAP's OpenAPI of stock and documents."""
     folder = specs / "sap" / "s4hana"
@@ -82,6 +94,7 @@ def s4hana(specs: Path) -> Contracts:
     )
 
 
+@_read_once
 def business_one(specs: Path) -> ODataContract:
     """Business One's Service Layer; purchase orders are of the type Document, their set was trimmed away."""
     return ODataContract.read(
@@ -94,6 +107,7 @@ def business_one(specs: Path) -> ODataContract:
     )
 
 
+@_read_once
 def netsuite(specs: Path) -> NetSuiteContract:
     """NetSuite's record facts; purchase orders are not among them, so their bodies are not judged."""
     return NetSuiteContract.read(

@@ -564,6 +564,9 @@ def test_a_breach_cannot_be_swallowed(vendor_specs):
             client.get("/api/nowhere", headers=KLAVIYO_HEADERS)
     with pytest.raises(ContractError, match="no operation"):
         contract.assert_kept("get_accounts")
+    # The document is read once; what was seen is each test's own.
+    another = systems.klaviyo(vendor_specs)
+    assert (another.breaches, another.seen) == ([], {})
 
 
 def test_a_contract_that_saw_nothing_is_no_proof(vendor_specs):
