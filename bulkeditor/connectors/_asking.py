@@ -138,7 +138,10 @@ def _inside(connector: Connector, response: Response) -> BulkEditorError | None:
             operation=response.request.operation,
             hint="Check the credentials, and that base_url leads to the API, not to its user interface.",
         )
-    if not connector.errors_in_success or "json" not in response.headers.get("content-type", ""):
+    # A body that is none, or that went to a file, says nothing.
+    if not connector.errors_in_success or not response.content:
+        return None
+    if "json" not in response.headers.get("content-type", ""):
         return None
     found = connector.explain(response.json())
     if found is None:

@@ -135,6 +135,8 @@ class StandIn:
     content_type: str = "application/json"
     counts_rows: bool = True
     """Whether ``Entry.rows`` says how many records an answer held; False for what is no server."""
+    login_path: str | None = None
+    """Where tokens are handed out, if too many requests are refused in another form than here: plainly."""
     patience: int = 100_000
     """Requests after which it hangs up on whoever would ask for ever."""
 
@@ -312,7 +314,7 @@ class StandIn:
             return self._carried_out(entry)
         entry.fault = rule.kind
         refusals: Mapping[str, Callable[[], Answer | None]] = {
-            "throttle": lambda: self.throttled(rule.retry_after),
+            "throttle": lambda: self._slowed(entry, rule.retry_after),
             "login_page": lambda: Answer(
                 body=_WEB_PAGE, headers={"Content-Type": "text/html; charset=utf-8"}
             ),
@@ -328,6 +330,10 @@ class StandIn:
             self.expire()
         answer = self._carried_out(entry)
         return None if rule.kind == "lost" else answer
+
+    def _slowed(self, entry: Entry, retry_after: float) -> Answer:
+        plainly = entry.path == self.login_path
+        return StandIn.throttled(self, retry_after) if plainly else self.throttled(retry_after)
 
     def _carried_out(self, entry: Entry) -> Answer:
         answer = self.handle(entry)

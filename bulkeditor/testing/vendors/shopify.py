@@ -42,6 +42,7 @@ from bulkeditor.testing.vendors._shopify.stock import Remembered
 from bulkeditor.testing.vendors._shopify.words import change, in_our_words, take_in
 
 _ROUTE: Final = re.compile(r"/admin/api/(?P<version>[\d-]+|unstable)/graphql\.json")
+_TOKENS: Final = "/admin/oauth/access_token"
 _HEAD: Final = "x-shopify-access-token"
 _LIFETIME: Final = 86399
 
@@ -56,6 +57,8 @@ class Shopify(StandIn):
     client_id = "stand-in-client-8e1f"
     client_secret = "shpss_stand-in-5b20c7"  # noqa: S105 - of a stand-in
     access_token = "shpat_stand-in-91d4aa"  # noqa: S105 - as above
+
+    login_path = _TOKENS
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__(clock=clock)
@@ -136,7 +139,7 @@ class Shopify(StandIn):
         """Answer one request."""
         if entry.path.startswith("/storage/"):
             return self.bulk.store(entry)
-        if entry.path == "/admin/oauth/access_token":
+        if entry.path == _TOKENS:
             return self._token(entry)
         if not self._known(entry.headers.get(_HEAD, "")):
             text = "[API] Invalid API key or access token (unrecognized login or wrong password)"

@@ -281,16 +281,32 @@ def _members(field: object) -> list[dict[str, Any]] | None:
     return held.get("nodes")
 
 
-def _flatten(node: dict[str, Any], parent: object, lines: list[dict[str, object]], *, grouped: bool) -> None:
-    line = {name: value for name, value in node.items() if _members(value) is None}
+def _flatten(
+    node: Mapping[str, Any], parent: object, lines: list[dict[str, object]], *, grouped: bool
+) -> None:
+    inner: list[dict[str, Any]] = []
+    line = _stripped(node, inner)
     if parent is not None:
         line["__parentId"] = parent
     children: list[dict[str, object]] = []
-    for value in node.values():
-        for child in _members(value) or ():
-            _flatten(child, node.get("id"), children, grouped=grouped)
+    for child in inner:
+        _flatten(child, node.get("id"), children, grouped=grouped)
     # Without grouping no order is promised: children may come before what they belong to.
     lines += [line, *children] if grouped else [*children, line]
+
+
+def _stripped(node: Mapping[str, Any], found: list[dict[str, Any]]) -> dict[str, object]:
+    """A record without its connections, those of objects inside of it as well."""
+    line: dict[str, object] = {}
+    for name, value in node.items():
+        members = _members(value)
+        if members is not None:
+            found += members
+        elif isinstance(value, Mapping):
+            line[name] = _stripped(cast("Mapping[str, Any]", value), found)
+        else:
+            line[name] = value
+    return line
 
 
 def _refused(field: object, message: str, code: str) -> dict[str, object]:

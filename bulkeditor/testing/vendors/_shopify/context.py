@@ -95,7 +95,7 @@ class Context:
         faults = self._faults() if len(path) == 1 else _CALM
         page = self._cut(rows, args.pop("query", None), args.pop("sort_key", "ID"), faults, **args)
         # Aliases hide the root field's own name; what the catalog is read by is not given one here.
-        if len(path) == 1 or path[0] == "products":
+        if len(path) == 1 or path[0] in ("products", "inventoryItems"):
             self.entry.rows += len(page.edges)
         return page
 

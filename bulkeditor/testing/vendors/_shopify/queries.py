@@ -46,6 +46,11 @@ class Queries:
             "updated_at": made,
         }
 
+    def current_app_installation(self, _info: Info) -> Mapping[str, object]:
+        """The app, and what it may do."""
+        scopes = [{"handle": scope, "description": scope} for scope in sorted(self.context.scopes)]
+        return {"id": "gid://shopify/AppInstallation/1", "access_scopes": scopes}
+
     def products(self, _info: Info, **args: Any) -> Connection[Product]:
         """Products."""
         return self.context.products(self.context.shop.products, **args)

@@ -216,10 +216,19 @@ type MetafieldsDeletePayload { userErrors: [UserError!]! }
 """
 
 _ROOTS: Final = """
+type AccessScope {
+  description: String!
+  handle: String!
+}
+type AppInstallation implements Node {
+  accessScopes: [AccessScope!]!
+  id: ID!
+}
 type QueryRoot {
   bulkOperation(id: ID!): BulkOperation
   bulkOperations(after: String, before: String, first: Int, last: Int, query: String,
     reverse: Boolean = false, sortKey: BulkOperationsSortKeys = CREATED_AT): BulkOperationConnection!
+  currentAppInstallation: AppInstallation!
   inventoryItem(id: ID!): InventoryItem
   inventoryItems(after: String, before: String, first: Int, last: Int, query: String,
     reverse: Boolean = false): InventoryItemConnection!
