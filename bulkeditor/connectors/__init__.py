@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from bulkeditor.connectors.klaviyo import Klaviyo, KlaviyoEvents, KlaviyoItems, KlaviyoProfiles
     from bulkeditor.connectors.netsuite import NetSuite
     from bulkeditor.connectors.sap import SAP
+    from bulkeditor.connectors.shopify import Shopify
 
 _HOMES = {
     "_async": ("AsyncConnectorSession",),
@@ -107,6 +108,7 @@ _HOMES = {
     "sap": ("SAP",),
     "netsuite": ("NetSuite",),
     "klaviyo": ("Klaviyo", "KlaviyoEvents", "KlaviyoItems", "KlaviyoProfiles"),
+    "shopify": ("Shopify",),
 }
 
 
@@ -178,6 +180,7 @@ __all__ = [
     "SQLTable",
     "SessionOptions",
     "Shape",
+    "Shopify",
     "StockLevel",
     "SyncRules",
     "Tags",

@@ -28,6 +28,7 @@ BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
         "netsuite": "netsuite:NetSuite",
         "sap": "sap:SAP",
         "sap-business-one": "business_one:BusinessOne",
+        "shopify": "shopify:Shopify",
         "sql": "_sqltable:SQLTable",
     }
 )
