@@ -192,13 +192,18 @@ def _assembled(lines: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
             rows.append(line)
         else:
             levels[str(parent)].append({name: line[name] for name in line if name != "__parentId"})
-    found: list[Mapping[str, Any]] = []
-    for row in rows:
-        item = row["inventoryItem"]
-        # The parent is the variant, or the item that stands inside of it.
-        nodes = [*levels.get(str(row["id"]), ()), *levels.get(str(item["id"]), ())]
-        found.append({**row, "inventoryItem": {**item, "inventoryLevels": {"nodes": nodes}}})
-    return found
+    return [_with_levels(row, levels) for row in rows]
+
+
+def _with_levels(
+    row: Mapping[str, Any], levels: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Mapping[str, Any]:
+    item: Mapping[str, Any] | None = row.get("inventoryItem")
+    if item is None:
+        return row  # no variant; it becomes a dead letter
+    # The parent is the variant, or the item that stands inside of it.
+    nodes = [*levels.get(str(row.get("id")), ()), *levels.get(str(item.get("id")), ())]
+    return {**row, "inventoryItem": {**item, "inventoryLevels": {"nodes": nodes}}}
 
 
 def _refused(message: str, code: object, operation: str, *, action: str = "fatal") -> VendorError:

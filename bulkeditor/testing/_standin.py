@@ -135,8 +135,8 @@ class StandIn:
     content_type: str = "application/json"
     counts_rows: bool = True
     """Whether ``Entry.rows`` says how many records an answer held; False for what is no server."""
-    login_path: str | None = None
-    """Where tokens are handed out, if too many requests are refused in another form than here: plainly."""
+    plain_paths: tuple[str, ...] = ()
+    """Beginnings of paths that refuse too many requests by a plain 429, in whatever form the others do."""
     patience: int = 100_000
     """Requests after which it hangs up on whoever would ask for ever."""
 
@@ -332,7 +332,7 @@ class StandIn:
         return None if rule.kind == "lost" else answer
 
     def _slowed(self, entry: Entry, retry_after: float) -> Answer:
-        plainly = entry.path == self.login_path
+        plainly = entry.path.startswith(self.plain_paths)
         return StandIn.throttled(self, retry_after) if plainly else self.throttled(retry_after)
 
     def _carried_out(self, entry: Entry) -> Answer:

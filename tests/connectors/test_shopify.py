@@ -43,28 +43,29 @@ class TestShopify(ConnectorSuite):
 
 
 class TestShopifyInBulk(TestShopify):
-    """By bulk operations; what they show differently is declared."""
+    """By bulk operations; what they cannot show is declared."""
 
     absent = {
         **TestShopify.absent,
         "repeated_page": "a bulk operation has one file and no pages",
         "empty_page": "as above",
         "resume": "as above; see test_a_bulk_read_goes_on_where_it_was",
-        "ledger": "no row of a file is spoilt by the stand-in",
-        "incremental": "the same requests as without bulk",
-        "ties": "as above",
-        "tombstones": "as above",
-        "throttle": "as above",
-        "timeout": "see test_a_bulk_write_that_fails_is_settled_by_reading",
-        "secrets": "as above",
-        "expiry": "as above",
-        "by_key": "as above",
+        "bad_row": "no row of a file is spoilt by the stand-in",
     }
 
     def connector(self, fake):
         return Shopify(
             base_url=fake.base_url, client_id=fake.client_id, client_secret=fake.client_secret, bulk=True
         )
+
+    @pytest.mark.parametrize("mode", ["blocking", "asyncio"])
+    def test_a_row_that_is_none_becomes_a_dead_letter(self, mode):
+        with self.seeded() as fake, self.open(fake, mode) as session:
+            fake.seed([{"sku": None, "title": "Gift wrap"}])
+            with_sku = [record.key for record in session.read()]
+            assert sorted(with_sku) == sorted(self.all_keys(fake))
+            assert [letter.code for letter in session.dead_letters] == ["no_key"]
+            assert session.ledger.balanced
 
 
 @pytest.fixture

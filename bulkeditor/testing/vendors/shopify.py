@@ -58,7 +58,7 @@ class Shopify(StandIn):
     client_secret = "shpss_stand-in-5b20c7"  # noqa: S105 - of a stand-in
     access_token = "shpat_stand-in-91d4aa"  # noqa: S105 - as above
 
-    login_path = _TOKENS
+    plain_paths = (_TOKENS, "/storage/")
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__(clock=clock)
