@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Entity: TypeAlias = Mapping[str, object]
 
-_NO_HEADERS: Final[Mapping[str, str]] = {}
 _BOUNDARY: Final = re.compile(r'boundary="?([^\s";,]+)"?', re.IGNORECASE)
 _STATUS: Final = re.compile(rb"HTTP/\d\.\d (\d{3})")
 _PRECONDITION_FAILED: Final = 412

@@ -26,12 +26,10 @@ from bulkeditor.connectors._sap_rows import (
     Rate,
     cost_of,
     free_stock,
-    pieces_of,
     price_of,
-    rate_of,
-    record_of,
     updated_at,
 )
+from bulkeditor.connectors._sap_writes import document, price_operation
 from bulkeditor.connectors._settings import secret, setting
 from bulkeditor.connectors._types import (
     Batch,
@@ -62,7 +60,6 @@ _STOCK: Final = f"{_ROOT}/API_MATERIAL_STOCK_SRV"
 _DOCUMENTS: Final = f"{_ROOT}/API_MATERIAL_DOCUMENT_SRV"
 # Keys that are asked for in one filter: an address of about 3,000 characters.
 _KEYS: Final = 40
-_FOR_EVER: Final = "/Date(253402214400000)/"  # 9999-12-31
 
 
 class SAP(Connector):
@@ -142,7 +139,7 @@ class SAP(Connector):
 
     def authenticate(self) -> Auth:
         """The credential, and beside it the token that every write needs; both belong to one session."""
-        return CSRF(self._credential(), odata.address(f"{_PRODUCTS}/", sap_client=self.sap_client))
+        return CSRF(self._credential(), self.odata(f"{_PRODUCTS}/"))
 
     def _credential(self) -> Auth:
         if self.has("api_key"):
@@ -179,8 +176,16 @@ class SAP(Connector):
         }
 
     def _probe(self, path: str, select: str) -> Exchange[str]:
-        response = yield self.get(odata.address(path, top=1, select=select, sap_client=self.sap_client))
+        response = yield self.get(self.odata(path, top=1, select=select))
         return f"{path.rpartition('/')[2]} answers, with {len(rows_of(response, _results))} rows"
+
+    def odata(self, path: str, **options: object) -> str:
+        """A path with OData's options, and with the client where one is set."""
+        return odata.address(path, **options, sap_client=self.sap_client)
+
+    def entity(self, entities: str, key: str) -> str:
+        """The address of one entity, relative to its service."""
+        return self.odata(f"{entities}({self.quoted(odata.text(key))})")
 
     # Reading -----------------------------------------------------------------------------------------------
 
@@ -207,7 +212,7 @@ class SAP(Connector):
 
     def _repriced(self, query: Query, since: datetime, after: str, seen: set[object]) -> Reading:
         """Further products, whose price changed or began to hold: their own time of change does not tell."""
-        url = odata.address(
+        url = self.odata(
             f"{_PRICES}/A_SlsPrcgConditionRecord",
             filter=odata.all_of(
                 f"(LastChangeDateTime ge {odata.moment(since)}"
@@ -215,7 +220,6 @@ class SAP(Connector):
                 f"ConditionType eq {odata.text(self.condition_type)}",
             ),
             expand="to_SlsPrcgCndnRecdValidity",
-            sap_client=self.sap_client,
         )
         records = yield from odata.every_row(self, url, f"{_PRICES}/")
         validities = [
@@ -272,7 +276,7 @@ class SAP(Connector):
         declared = self._declared_reads
         names += [str(each.source) for name, each in declared.items() if query.wants(name)]
         expand = [name for ours, name in _EXPANDED.items() if query.wants(ours)]
-        return odata.address(
+        return self.odata(
             f"{_PRODUCTS}/A_Product",
             filter=odata.all_of(
                 f"LastChangeDateTime ge {odata.moment(since)}" if isinstance(since, datetime) else None,
@@ -284,7 +288,6 @@ class SAP(Connector):
             expand=",".join(expand) or None,
             top=None if keys else query.page_size,
             inlinecount="allpages",
-            sap_client=self.sap_client,
         )
 
     def _completed(self, rows: Sequence[object], query: Query) -> Asking[list[object]]:
@@ -303,7 +306,7 @@ class SAP(Connector):
         found: dict[str, list[Entity]] = {}
         for some in odata.chunks(keys, _KEYS):
             organization, channel = self.sales_organization, self.distribution_channel
-            url = odata.address(
+            url = self.odata(
                 f"{_PRICES}/A_SlsPrcgCndnRecdValidity",
                 filter=odata.all_of(
                     f"ConditionType eq {odata.text(self.condition_type)}",
@@ -314,7 +317,6 @@ class SAP(Connector):
                     odata.any_of("Material", some),
                 ),
                 expand="to_SlsPrcgConditionRecord",
-                sap_client=self.sap_client,
             )
             for row in (yield from odata.every_row(self, url, f"{_PRICES}/")):
                 found.setdefault(str(row.get("Material")), []).append(row)
@@ -323,11 +325,10 @@ class SAP(Connector):
     def _stock(self, keys: Sequence[str]) -> Asking[dict[str, list[Entity]]]:
         found: dict[str, list[Entity]] = {}
         for some in odata.chunks(keys, _KEYS):
-            url = odata.address(
+            url = self.odata(
                 f"{_STOCK}/A_MaterialStock",
                 filter=odata.any_of("Material", some),
                 expand="to_MatlStkInAcctMod",
-                sap_client=self.sap_client,
             )
             for row in (yield from odata.every_row(self, url, f"{_STOCK}/")):
                 found.setdefault(str(row.get("Material")), []).extend(odata.inner(row, "to_MatlStkInAcctMod"))
@@ -380,7 +381,7 @@ class SAP(Connector):
             body = self.payload(change)
             body.pop("ConditionRateValue", None)
             if body:
-                path = self._entity("A_Product", change.key)
+                path = self.entity("A_Product", change.key)
                 operations.append(Operation(change=change, method="PATCH", path=path, body=body))
         return (yield from self._sent(_PRODUCTS, operations, batch.key_for("products")))
 
@@ -394,71 +395,14 @@ class SAP(Connector):
         told: dict[int, Outcome] = {}
         operations: list[Operation] = []
         for change in priced:
-            planned = self._price_operation(change, found.get(change.key, []), units, batch.now)
+            planned = price_operation(
+                self, change, found.get(change.key, []), units.get(change.key), batch.now
+            )
             if isinstance(planned, Outcome):
                 told[id(change)] = planned
             else:
                 operations.append(planned)
         return {**told, **(yield from self._sent(_PRICES, operations, batch.key_for("prices")))}
-
-    def _price_operation(
-        self, change: Change, validities: Sequence[Entity], units: Mapping[str, str], now: datetime
-    ) -> Operation | Outcome:
-        value = change.values["price"]
-        if value is None:
-            return change.outcome("dead_lettered", "a price cannot be cleared there", code="unsupported")
-        try:
-            record = record_of(validities)
-            held = None if record is None else rate_of(record)
-            if record is None:
-                return self._new_price(change, units.get(change.key), now)
-            if "price" in (change.expected or {}):
-                expected = (change.expected or {})["price"]
-                if held != (None if expected is None else Money().read(expected)):
-                    return change.outcome("conflicted", f"its price is {held}", code="changed", raw=record)
-            rate = Rate().write(Money().read(value) * pieces_of(record))
-        except ValueError as error:
-            return change.outcome("dead_lettered", f"price: {error}", code="unwritable_value")
-        etag = odata.member(odata.member(record, "__metadata"), "etag") or odata.member(record, "ETag") or "*"
-        return Operation(
-            change=change,
-            method="PATCH",
-            path=self._entity("A_SlsPrcgConditionRecord", str(record["ConditionRecord"])),
-            body={"ConditionRateValue": rate},
-            headers={"If-Match": str(etag)},
-        )
-
-    def _new_price(self, change: Change, unit: str | None, now: datetime) -> Operation | Outcome:
-        if unit is None:
-            return change.outcome("skipped", "there is no such product", code="no_product")
-        organization, channel, currency = self.sales_organization, self.distribution_channel, self.currency
-        if organization is None or channel is None or currency is None:
-            return change.outcome(
-                "dead_lettered",
-                "it has no price; to have one made, set sales_organization, distribution_channel, currency",
-                code="no_price",
-            )
-        validity = {
-            "ConditionType": self.condition_type,
-            "ConditionApplication": "V",
-            "ConditionValidityStartDate": odata.milliseconds(now),
-            "ConditionValidityEndDate": _FOR_EVER,
-            "SalesOrganization": organization,
-            "DistributionChannel": channel,
-            "Material": change.key,
-        }
-        body = {
-            "ConditionTable": self.condition_table,
-            "ConditionApplication": "V",
-            "ConditionType": self.condition_type,
-            "ConditionRateValue": Rate().write(change.values["price"]),
-            "ConditionRateValueUnit": currency,
-            "ConditionQuantity": "1",
-            "ConditionQuantityUnit": unit,
-            "to_SlsPrcgCndnRecdValidity": {"results": [validity]},
-        }
-        path = odata.address("A_SlsPrcgConditionRecord", sap_client=self.sap_client)
-        return Operation(change=change, method="POST", path=path, body=body)
 
     def _write_movements(self, changes: Sequence[Change], batch: Batch) -> Asking[dict[int, Outcome]]:
         """Stock is not set there: it is moved by a material document for each change."""
@@ -476,62 +420,32 @@ class SAP(Connector):
             elif end is not None:
                 told[id(change)] = odata.failed(change, end)
             else:
-                document = self._document(change, place, units[change.key], batch.now)
-                url = odata.address(f"{_DOCUMENTS}/A_MaterialDocumentHeader", sap_client=self.sap_client)
-                told[id(change)], end = yield from odata.posted(self, change, url, document)
+                body = document(self, change, place, units[change.key], batch.now)
+                url = self.odata(f"{_DOCUMENTS}/A_MaterialDocumentHeader")
+                told[id(change)], end = yield from odata.posted(self, change, url, body)
         return told
 
     def _units(self, keys: Sequence[str]) -> Asking[dict[str, str]]:
         """The base unit of each product; one that is not there is missing."""
         found: dict[str, str] = {}
         for some in odata.chunks(keys, _KEYS):
-            url = odata.address(
-                f"{_PRODUCTS}/A_Product",
-                filter=odata.any_of("Product", some),
-                select="Product,BaseUnit",
-                sap_client=self.sap_client,
+            url = self.odata(
+                f"{_PRODUCTS}/A_Product", filter=odata.any_of("Product", some), select="Product,BaseUnit"
             )
             for row in (yield from odata.every_row(self, url, f"{_PRODUCTS}/")):
                 found[str(row.get("Product"))] = str(row.get("BaseUnit"))
         return found
 
-    def _document(self, change: Change, place: str, unit: str, now: datetime) -> dict[str, object]:
-        plant, _, storage = place.partition("/")
-        by = Decimal(change.delta["inventory_quantity"])
-        # 05 is another goods receipt, 03 a goods issue.
-        code, movement = ("05", self.receipt_movement) if by > 0 else ("03", self.issue_movement)
-        item = {
-            "Material": change.key,
-            "Plant": plant,
-            "StorageLocation": storage,
-            "GoodsMovementType": movement,
-            "QuantityInEntryUnit": format(abs(by), "f"),
-            "EntryUnit": unit,
-            "MaterialDocumentItemText": (change.reason or "")[:50],
-        }
-        if self.cost_center is not None and by < 0:
-            item["CostCenter"] = self.cost_center
-        return {
-            "GoodsMovementCode": code,
-            "PostingDate": odata.milliseconds(now),
-            "DocumentDate": odata.milliseconds(now),
-            "MaterialDocumentHeaderText": (change.reason or "")[:25],
-            "to_MaterialDocumentItem": {"results": [item]},
-        }
-
     def _sent(self, service: str, operations: Sequence[Operation], key: str) -> Asking[dict[int, Outcome]]:
         if not operations:
             return {}
-        here = odata.address(service, sap_client=self.sap_client)
+        here = self.odata(service)
         response = yield odata.batch(self, here, operations, key)
         answers = odata.parts(response, len(operations))
         return {
             id(operation.change): odata.outcome(self, operation.change, part)
             for operation, part in zip(operations, answers, strict=True)
         }
-
-    def _entity(self, entities: str, key: str) -> str:
-        return odata.address(f"{entities}({self.quoted(odata.text(key))})", sap_client=self.sap_client)
 
 
 _EXPANDED: Final[Mapping[str, str]] = {"title": "to_Description", "cost": "to_Valuation"}

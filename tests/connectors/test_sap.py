@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 
 import bulkeditor as be
@@ -368,6 +369,22 @@ def test_a_check_names_the_arrangement_that_is_missing(fake, session):
     rows = {row.capability: row for row in session.check()}
     assert (rows["read"].ok, rows["price"].ok, rows["per_location"].ok) == (True, True, False)
     assert "API_MATERIAL_STOCK_SRV" in rows["per_location"].detail
+
+
+def test_the_documented_endpoint_with_its_path_is_kept(clock):
+    asked = []
+
+    def answer(request):
+        asked.append(str(request.url).partition("?")[0])
+        first = request.url.path.endswith("A_Product") and "skiptoken" not in str(request.url)
+        onward = {"__next": "A_Product?$skiptoken=2"} if first else {}
+        return httpx.Response(200, json={"d": {"results": [{"Product": f"M{len(asked)}"}], **onward}})
+
+    config = {**DOCUMENTED, "sync_fields": ["sku"], "username": "u", "password": "p"}
+    with from_config(config).open(clock=clock, transport=httpx.MockTransport(answer)) as session:
+        assert [record.key for record in session.read()] == ["M2", "M3"]
+    root = "https://your-sap-instance.com/api/sap/opu/odata/sap/API_PRODUCT_SRV"
+    assert asked == [f"{root}/", f"{root}/A_Product", f"{root}/A_Product"]
 
 
 def test_the_client_stands_in_every_address(fake, clock):
