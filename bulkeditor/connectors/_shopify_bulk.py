@@ -39,20 +39,30 @@ def read(shop: Shopify, query: Query, selection: str) -> Reading:
     operation = cast("str | None", query.resume.get("operation"))
     skip = cast("int", query.resume.get("row", 0))
     if operation is None:
-        variables: Mapping[str, object] = {"query": graphql.bulk_variants(selection)}
-        started = yield from _started(shop, graphql.RUN_QUERY, variables, "bulkOperationRunQuery")
-        operation = str(started["id"])
-    done = yield from _finished(shop, operation)
-    rows: list[Mapping[str, Any]] = []
-    if done["url"] is not None:
-        response = yield _download(shop, str(done["url"]))
-        rows = _assembled(_lines(response))
+        operation = yield from begin(shop, selection)
+    rows = yield from fetch(shop, operation)
     while True:
         some, skip = rows[skip : skip + _ROWS], skip + _ROWS
         whole = skip >= len(rows)
         yield Records(some, resume=None if whole else {"operation": operation, "row": skip}, complete=whole)
         if whole:
             return
+
+
+def begin(shop: Shopify, selection: str) -> Exchange[str]:
+    """Begin to read all variants; the id of the operation."""
+    variables: Mapping[str, object] = {"query": graphql.bulk_variants(selection)}
+    started = yield from _started(shop, graphql.RUN_QUERY, variables, "bulkOperationRunQuery")
+    return str(started["id"])
+
+
+def fetch(shop: Shopify, operation: str) -> Exchange[list[Mapping[str, Any]]]:
+    """What an operation has read, once it has ended."""
+    done = yield from _finished(shop, operation)
+    if done["url"] is None:
+        return []
+    response = yield _download(shop, str(done["url"]))
+    return _assembled(_lines(response))
 
 
 def write(

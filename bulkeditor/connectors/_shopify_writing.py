@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import attrs
 
 from bulkeditor.connectors import _shopify_bulk as bulk
 from bulkeditor.connectors import _shopify_graphql as graphql
+from bulkeditor.connectors._shopify_targets import STOCK, Known, Targets, chunks, of_difference, of_stock
 from bulkeditor.connectors._types import Batch, Change, Outcome, Outcomes, Writing
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Exchange, Sleep
@@ -18,19 +19,13 @@ from bulkeditor.http import Exchange, Sleep
 if TYPE_CHECKING:
     from bulkeditor.connectors.shopify import Shopify
 
-T = TypeVar("T")
-
-Known: TypeAlias = dict[str, Outcome | None]
-"""What became of a part of some changes, by key: None where it was written."""
 Part: TypeAlias = Callable[[Sequence[Change], Known], Exchange[None]]
 
-STOCK: Final = "inventory_quantity"
-_SKUS_AT_ONCE: Final = 50
 # Each product is a mutation of 10 points, and a request may have 1,000.
 _PRODUCTS_AT_ONCE: Final = 50
 _MOST_INPUTS: Final = 250
-_POINTS: Final = 900
 _TRIES: Final = 5
+_CONCURRENT: Final = "IDEMPOTENCY_CONCURRENT_REQUEST"
 # https://shopify.dev/docs/apps/build/orders-fulfillment/inventory-management-apps/manage-quantities-states
 _REASONS: Final = frozenset(
     {
@@ -55,17 +50,6 @@ _REASONS: Final = frozenset(
 )
 
 
-@attrs.frozen
-class Target:
-    """The variant that a change means, and where it is stocked."""
-
-    variant: str
-    product: str
-    item: str
-    tracked: bool
-    stocked: frozenset[str]
-
-
 class Work:
     """One batch.
 
@@ -77,20 +61,19 @@ class Work:
     def __init__(self, shop: Shopify, batch: Batch) -> None:
         self._shop = shop
         self._batch = batch
-        self._targets: dict[str, Target] = {}
-        self._places: dict[str, str] = {}
+        self._targets = Targets(shop)
 
     def outcomes(self) -> Writing:
         """The outcomes, after each part of the work."""
         found: Known = {}
-        yield from self._find(list(self._batch), found)
+        yield from self._targets.find(list(self._batch), found)
         yield Outcomes([outcome for outcome in found.values() if outcome is not None])
-        left = [change for change in self._batch if change.key in self._targets]
+        left = [change for change in self._batch if change.key in self._targets.found]
         parts: tuple[tuple[Callable[[Change], bool], Part], ...] = (
             (self._of_variant, self._variants),
             (self._cleared, self._clear),
-            (_of_stock, self._set),
-            (_of_difference, self._adjust),
+            (of_stock, self._set),
+            (of_difference, self._adjust),
         )
         begun: set[str] = set()
         for at, (wants, write) in enumerate(parts):
@@ -99,92 +82,19 @@ class Work:
                 continue
             later = [more for more, _ in parts[at + 1 :]]
             known: Known = {}
+            problem: BulkEditorError | None = None
             try:
                 yield from write(mine, known)
-            except BulkEditorError:
-                yield Outcomes(_settled(left, known, begun, later))
-                open_ones = [change for change in left if change.key in begun - known.keys()]
-                yield Outcomes([_in_part(change) for change in open_ones])
-                raise
+            except BulkEditorError as error:
+                problem = error
             settled = _settled(left, known, begun, later)
-            yield Outcomes(settled)
-            begun |= known.keys()
+            begun |= {key for key, outcome in known.items() if outcome is None}
             closed = {outcome.change.key for outcome in settled}
             left = [change for change in left if change.key not in closed]
-
-    # Which variants are meant ------------------------------------------------------------------------------
-
-    def _find(self, changes: Sequence[Change], known: Known) -> Exchange[None]:
-        """Fill in the targets; what has none is known."""
-        yield from self._find_places(changes, known)
-        wanted = [change for change in changes if change.key not in known]
-        places = sorted(set(self._places.values()))
-        selection, declared = graphql.levels_at(len(places))
-        document = graphql.variants(f"{graphql.TARGET} {selection}", declared)
-        at_places = {f"l{at}": place for at, place in enumerate(places)}
-        # Every object is a point, and each row has three, and one for each location.
-        size = max(1, min(2 * _SKUS_AT_ONCE, _POINTS // (4 + len(places))))
-        for some in _chunks(wanted, _SKUS_AT_ONCE):
-            search = graphql.by_skus(change.key for change in some)
-            rows: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-            after: object = None
-            while True:
-                variables = {"first": size, "after": after, "query": search, **at_places}
-                response = yield self._shop.ask(document, variables, "productVariants")
-                page = self._shop.answer(response, "productVariants")
-                for row in page["nodes"]:
-                    rows[str(row["sku"])].append(row)
-                if not page["pageInfo"]["hasNextPage"]:
-                    break
-                after = page["pageInfo"]["endCursor"]
-            for change in some:
-                outcome = self._aim(change, rows[change.key], places)
-                if outcome is not None:
-                    known[change.key] = outcome
-
-    def _aim(
-        self, change: Change, rows: Sequence[Mapping[str, Any]], places: Sequence[str]
-    ) -> Outcome | None:
-        if not rows:
-            return change.outcome("skipped", "there is no variant with this SKU", code="no_variant")
-        if len(rows) > 1:
-            message = f"{len(rows)} variants have this SKU"
-            return change.outcome("dead_lettered", message, code="ambiguous_key")
-        row, item = rows[0], rows[0]["inventoryItem"]
-        target = Target(
-            variant=row["id"],
-            product=row["product"]["id"],
-            item=item["id"],
-            tracked=item["tracked"],
-            stocked=frozenset(place for at, place in enumerate(places) if item[f"at{at}"] is not None),
-        )
-        if not _of_stock(change) and not _of_difference(change):
-            self._targets[change.key] = target
-            return None
-        if not target.tracked:
-            return change.outcome(
-                "dead_lettered", "its stock is not tracked: Shopify keeps no quantity", code="not_tracked"
-            )
-        if _of_difference(change) and self._places[change.key] not in target.stocked:
-            return change.outcome("skipped", "it is not stocked at this location", code="not_stocked")
-        self._targets[change.key] = target
-        return None
-
-    def _find_places(self, changes: Sequence[Change], known: Known) -> Exchange[None]:
-        """The location of each change of stock: its own, the connector's, or the only one there is."""
-        moving = [change for change in changes if _of_stock(change) or _of_difference(change)]
-        default = self._shop.location
-        if default is None and any(change.location is None for change in moving):
-            response = yield self._shop.ask(graphql.LOCATIONS, {}, "locations")
-            nodes = self._shop.answer(response, "locations")["nodes"]
-            default = nodes[0]["id"] if len(nodes) == 1 else None
-        for change in moving:
-            place = change.location or default
-            if place is not None:
-                self._places[change.key] = graphql.gid("Location", place)
-            else:
-                message = "the shop has several locations; give the change one, or the connector location="
-                known[change.key] = change.outcome("dead_lettered", message, code="location_required")
+            yield Outcomes(settled)
+            if problem is not None:
+                yield Outcomes([_in_part(change) for change in left if change.key in begun])
+                raise problem
 
     # Variants ----------------------------------------------------------------------------------------------
 
@@ -200,9 +110,9 @@ class Work:
     def _variants(self, changes: Sequence[Change], known: Known) -> Exchange[None]:
         products: defaultdict[str, list[Change]] = defaultdict(list)
         for change in changes:
-            products[self._targets[change.key].product].append(change)
+            products[self._targets.found[change.key].product].append(change)
         groups = [
-            (product, some) for product, mine in products.items() for some in _chunks(mine, _MOST_INPUTS)
+            (product, some) for product, mine in products.items() for some in chunks(mine, _MOST_INPUTS)
         ]
         if self._shop.bulk:
             lines = [
@@ -213,7 +123,7 @@ class Work:
             for (_, some), payload in zip(groups, payloads, strict=True):
                 self._judge(some, payload, known)
             return
-        for together in _chunks(groups, _PRODUCTS_AT_ONCE):
+        for together in chunks(groups, _PRODUCTS_AT_ONCE):
             variables: dict[str, object] = {}
             for at, (product, some) in enumerate(together):
                 variables[f"p{at}"] = product
@@ -236,7 +146,7 @@ class Work:
             if change.values.get(name) is not None
         ]
         return {
-            "id": self._targets[change.key].variant,
+            "id": self._targets.found[change.key].variant,
             **body,
             **({"metafields": given} if given else {}),
         }
@@ -248,7 +158,7 @@ class Work:
             error = _error_of(payload["userErrors"], at)
             if error is not None:
                 known[change.key] = self._refusal(change, error)
-            elif self._targets[change.key].variant in written:
+            elif self._targets.found[change.key].variant in written:
                 known[change.key] = None
             else:
                 message = "Shopify does not say that it was written"
@@ -260,12 +170,12 @@ class Work:
 
     def _clear(self, changes: Sequence[Change], known: Known) -> Exchange[None]:
         rows = [
-            (change, {"ownerId": self._targets[change.key].variant, "namespace": namespace, "key": key})
+            (change, {"ownerId": self._targets.found[change.key].variant, "namespace": namespace, "key": key})
             for change in changes
             for name, (_, namespace, key, _) in self._shop.known_metafields.items()
             if name in change.values and self._clears(change, name)
         ]
-        for some in _chunks(rows, _MOST_INPUTS):
+        for some in chunks(rows, _MOST_INPUTS):
             variables = {"metafields": [row for _, row in some]}
             response = yield self._shop.ask(
                 graphql.DELETE_METAFIELDS, variables, "metafieldsDelete", write=True
@@ -273,15 +183,16 @@ class Work:
             errors = response.json()["data"]["metafieldsDelete"]["userErrors"]
             for at, (change, _) in enumerate(some):
                 error = _error_of(errors, at)
-                known[change.key] = None if error is None else self._refusal(change, error)
+                if known.get(change.key) is None:
+                    known[change.key] = None if error is None else self._refusal(change, error)
 
     # Stock -------------------------------------------------------------------------------------------------
 
     def _set(self, changes: Sequence[Change], known: Known) -> Exchange[None]:
-        new = [change for change in changes if not self._stocked(change)]
+        new = [change for change in changes if not self._targets.stocked(change)]
         for change in new:
             yield from self._activate(change, known)
-        rest = [change for change in changes if self._stocked(change)]
+        rest = [change for change in changes if self._targets.stocked(change)]
         for reason, some in _by_reason(rest):
             head = {"name": "available", "reason": reason}
             yield from self._quantities("inventorySetQuantities", "quantities", head, some, known)
@@ -291,14 +202,11 @@ class Work:
             head = {"name": "available", "reason": reason}
             yield from self._quantities("inventoryAdjustQuantities", "changes", head, some, known)
 
-    def _stocked(self, change: Change) -> bool:
-        return self._places[change.key] in self._targets[change.key].stocked
-
     def _activate(self, change: Change, known: Known) -> Exchange[None]:
         """Stock at a location that had none of it so far."""
         variables = {
-            "item": self._targets[change.key].item,
-            "location": self._places[change.key],
+            "item": self._targets.found[change.key].item,
+            "location": self._targets.places[change.key],
             "available": int(cast("int", self._shop.written_fields()[STOCK].write(change.values[STOCK]))),
         }
         variables["key"] = self._batch.key_for(json.dumps(variables))
@@ -320,7 +228,7 @@ class Work:
         document = (
             graphql.SET_QUANTITIES if mutation == "inventorySetQuantities" else graphql.ADJUST_QUANTITIES
         )
-        for some in _chunks(changes, _MOST_INPUTS):
+        for some in chunks(changes, _MOST_INPUTS):
             rows, tries = list(some), 0
             while rows:
                 given = {**head, list_name: [self._quantity(change) for change in rows]}
@@ -354,27 +262,16 @@ class Work:
         """One row; what the location should hold before is compared there, null compares nothing."""
         expected = (change.expected or {}).get(STOCK)
         row: dict[str, object] = {
-            "inventoryItemId": self._targets[change.key].item,
-            "locationId": self._places[change.key],
+            "inventoryItemId": self._targets.found[change.key].item,
+            "locationId": self._targets.places[change.key],
             "changeFromQuantity": None if expected is None else self._whole(expected),
         }
-        if _of_stock(change):
+        if of_stock(change):
             return {**row, "quantity": self._whole(change.values[STOCK])}
         return {**row, "delta": self._whole(change.delta[STOCK])}
 
     def _whole(self, value: object) -> int:
         return int(cast("int", self._shop.written_fields()[STOCK].write(value)))
-
-
-_CONCURRENT: Final = "IDEMPOTENCY_CONCURRENT_REQUEST"
-
-
-def _of_stock(change: Change) -> bool:
-    return STOCK in change.values
-
-
-def _of_difference(change: Change) -> bool:
-    return STOCK in change.delta
 
 
 def _by_reason(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
@@ -420,11 +317,6 @@ def _error_of(errors: Sequence[Mapping[str, Any]], at: int) -> Mapping[str, Any]
     return None
 
 
-def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for at in range(0, len(values), size):
-        yield values[at : at + size]
-
-
 def _text(value: object) -> str:
     """A metafield's value; they are all text.
 
@@ -435,4 +327,4 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-__all__ = ["STOCK", "Target", "Work"]
+__all__ = ["Work"]

@@ -31,7 +31,10 @@ from bulkeditor.http.auth import APIKey, Attempt, OAuth2, Token
 _HEADER: Final = "X-Shopify-Access-Token"
 _TOO_EXPENSIVE: Final = "MAX_COST_EXCEEDED"
 _SKUS_AT_ONCE: Final = 50
+_SPARE: Final = 10
 _BULK_ROWS: Final = 10_000
+# SKUs from which on it is cheaper to read the whole catalog in bulk than to search for them.
+_MANY: Final = 500
 _NO_METAFIELDS: Final[Mapping[str, str]] = MappingProxyType({})
 _SCOPES: Final = ("read_products", "write_products", "read_inventory", "write_inventory", "read_locations")
 # Lists in which a read looks for variants, one after the other: a price moves the variant's time, a cost or
@@ -217,11 +220,18 @@ class Shopify(Connector):
             return super().batch_limit()
         return min(self.batch_size or _BULK_ROWS, _BULK_ROWS)
 
+    def many(self, count: int) -> bool:
+        """Whether so many SKUs are looked up by a bulk operation."""
+        return self.bulk and count > _MANY
+
     # Reading -----------------------------------------------------------------------------------------------
 
     def read(self, query: Query) -> Reading:
         """Variants that changed since, all of them, or those with some SKUs."""
-        if query.keys:
+        if query.keys and self.many(len(query.keys)):
+            # All are read; the session leaves out those that nobody asked for.
+            yield from bulk.read(self, query, self.selection(query, bulk=True))
+        elif query.keys:
             for at in range(0, len(query.keys), _SKUS_AT_ONCE):
                 search = graphql.by_skus(query.keys[at : at + _SKUS_AT_ONCE])
                 yield from self._lists(query, _LISTS[:1], search)
@@ -254,6 +264,9 @@ class Shopify(Connector):
         }
         at, after = cast("int", query.resume.get("list", 0)), query.resume.get("after")
         size = query.page_size or cast("int", self.limits.page_size)
+        if query.keys:
+            # What a page costs goes by what is asked for, and not by what comes.
+            size = min(size, len(query.keys) + _SPARE)
         while at < len(lists):
             variables = {"first": size, "after": after, "query": search}
             try:

@@ -742,3 +742,15 @@ def test_what_a_lax_search_finds_besides_is_counted_and_left_out(mode, serve):
     assert [record.key for record in session.read(keys=["ABC"])] == ["ABC"]
     assert session.session.ledger.reasons == {"other_key": 1}
     assert session.session.ledger.balanced
+
+
+def test_an_answer_without_a_body_says_nothing_of_a_refusal(mode, serve):
+    """Also where it calls itself JSON, as some do at 201 and 204."""
+
+    class Strict(Small):
+        name = "strict"
+        errors_in_success = True
+
+    fake = serve([Answer(status=201)])
+    (outcome,) = mode(Strict(base_url=fake.base_url)).write([Change(key="a", values={"price": 1})])
+    assert outcome.status == "updated"

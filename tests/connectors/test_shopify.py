@@ -1,6 +1,8 @@
 """The connector for Shopify against its stand-in: the acceptance suite, and what is special about Shopify."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -330,6 +332,21 @@ def test_stock_is_compared_as_it_is_written(fake):
     assert [fake.holds(key)["inventory_quantity"] for key in ("S-0", "S-1")] == [5, 9]
 
 
+def test_of_two_who_expect_the_same_one_wins(fake):
+    barrier = threading.Barrier(4)
+
+    def sell(_):
+        with opened(fake) as session:
+            change = Change(key="S-0", values={"inventory_quantity": 4}, expected={"inventory_quantity": 5})
+            barrier.wait()
+            return session.write([change], look=False)[0].status
+
+    with ThreadPoolExecutor(4) as pool:
+        told = sorted(pool.map(sell, range(4)))
+    assert told == ["conflicted"] * 3 + ["updated"]
+    assert len(fake.effects) == 1
+
+
 @pytest.mark.parametrize("kind", ["lost", "never_sent"])
 def test_a_difference_whose_answer_is_lost_is_sent_again_under_its_key(fake, kind):
     with opened(fake) as session:
@@ -399,6 +416,31 @@ def test_a_change_that_is_written_in_part_says_so(fake):
     assert (outcome.status, outcome.code) == ("unknown", "in_part")
 
 
+def test_what_was_written_before_a_request_is_lost_is_told_for_each(fake, monkeypatch):
+    """The third of four products is lost on its way; each change has a price, two have stock as well."""
+    monkeypatch.setattr("bulkeditor.connectors._shopify_writing._PRODUCTS_AT_ONCE", 1)
+    both = {"price": 3, "inventory_quantity": 1}
+    changes = [
+        Change(key="S-0", values=both),
+        Change(key="S-1", values={"price": 3}),
+        Change(key="S-2", values={"price": 3}),
+        Change(key="S-3", values=both),
+    ]
+    with opened(fake, retry=RetryPolicy(max_retries=0)) as session:
+        fake.fault("never_sent", skip=3)
+        outcomes = session.write(changes, look=False)
+        assert session.written.balanced
+        assert not session.written.defects
+    assert [(one.status, fake.holds(one.change.key)["price"]) for one in outcomes] == [
+        # Read back, and its stock is not there.
+        ("unknown", 3),
+        ("updated", 3),
+        ("unknown", 12),
+        ("unknown", 13),
+    ]
+    assert outcomes[0].code == "in_part"
+
+
 def test_metafields_are_set_and_cleared(fake):
     with opened(fake, metafields={"season": "custom.season:single_line_text_field"}) as session:
         for value in ("summer", None):
@@ -442,11 +484,13 @@ def test_thousands_are_written_in_one_operation(fake):
     fake.refuse("B-13", "it is locked")
     changes = [Change(key=f"B-{at}", values={"price": 2}) for at in range(600)]
     with opened(fake, bulk=True) as session:
-        outcomes = session.write(changes, look=False)
+        outcomes = session.write(changes)
     told = {one.change.key: one.status for one in outcomes}
     assert {key for key, status in told.items() if status != "updated"} == {"B-13"}
     assert [fake.holds(key)["price"] for key in ("B-12", "B-13", "B-599")] == [2, 1, 2]
     assert len([entry for entry in fake.journal if entry.effects]) == 1
+    # Neither are they looked up one by one.
+    assert not queries(fake, "productVariants(first")
 
 
 def test_a_bulk_write_that_fails_is_settled_by_reading(fake):
