@@ -224,11 +224,12 @@ def _split(content: bytes, kind: str) -> Iterator[bytes]:
     boundary = _BOUNDARY.search(kind)
     if boundary is None:
         return
-    mark = b"\n--" + boundary[1].strip().encode()
+    # A whole line: another boundary may begin with the same letters.
+    mark = rb"\n--" + re.escape(boundary[1].encode()) + rb"(?=--|[ \t]*\n)"
     # Bodies are JSON: none of them holds a line end that matters.
-    for piece in (b"\n" + content.replace(b"\r\n", b"\n")).split(mark)[1:]:
-        if piece.startswith(b"--"):
-            return
+    pieces = re.split(mark, b"\n" + content.replace(b"\r\n", b"\n"))
+    # Nothing but the closing line proves that the last part is whole.
+    for piece in pieces[1:-1]:
         head, _, rest = piece.lstrip(b" \n").partition(b"\n\n")
         heading = head.decode("latin-1")
         if "multipart/mixed" in heading.lower():
