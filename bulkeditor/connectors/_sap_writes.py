@@ -89,7 +89,9 @@ def _new_price(erp: SAP, change: Change, unit: str | None, now: datetime) -> Ope
     return Operation(change=change, method="POST", path=path, body=body)
 
 
-def document(erp: SAP, change: Change, place: str, unit: str, now: datetime) -> dict[str, object]:
+def document(
+    erp: SAP, change: Change, *, place: str, unit: str, now: datetime, reference: str
+) -> dict[str, object]:
     """The material document that moves stock by the change's delta.
 
     Args:
@@ -98,6 +100,7 @@ def document(erp: SAP, change: Change, place: str, unit: str, now: datetime) -> 
         place: Plant/storage location.
         unit: The product's base unit.
         now: When the write began.
+        reference: What the document is found by, at most 16 characters.
     """
     plant, _, storage = place.partition("/")
     by = Decimal(change.delta["inventory_quantity"])
@@ -119,6 +122,7 @@ def document(erp: SAP, change: Change, place: str, unit: str, now: datetime) -> 
         "PostingDate": odata.milliseconds(now),
         "DocumentDate": odata.milliseconds(now),
         "MaterialDocumentHeaderText": (change.reason or "")[:25],
+        "ReferenceDocument": reference,
         "to_MaterialDocumentItem": {"results": [item]},
     }
 

@@ -420,10 +420,30 @@ class SAP(Connector):
             elif end is not None:
                 told[id(change)] = odata.failed(change, end)
             else:
-                body = document(self, change, place, units[change.key], batch.now)
+                reference = batch.key_for(change.key).replace("-", "")[:16].upper()
+                body = document(
+                    self, change, place=place, unit=units[change.key], now=batch.now, reference=reference
+                )
                 url = self.odata(f"{_DOCUMENTS}/A_MaterialDocumentHeader")
-                told[id(change)], end = yield from odata.posted(self, change, url, body)
+                result, end = yield from odata.posted(self, change, url, body)
+                if result.status == "unknown":
+                    result = yield from self._looked_up(result, reference)
+                told[id(change)] = result
         return told
+
+    def _looked_up(self, lost: Outcome, reference: str) -> Asking[Outcome]:
+        """What became of a movement whose answer was lost: its document carries our reference."""
+        url = self.odata(
+            f"{_DOCUMENTS}/A_MaterialDocumentHeader",
+            filter=f"ReferenceDocument eq {odata.text(reference)}",
+            select="MaterialDocumentYear,MaterialDocument,ReferenceDocument",
+        )
+        try:
+            found = yield from odata.every_row(self, url, f"{_DOCUMENTS}/")
+        except BulkEditorError:
+            return lost
+        message = "no answer came; its document is there"
+        return lost.change.outcome("updated", message, raw=found[0]) if found else lost
 
     def _units(self, keys: Sequence[str]) -> Asking[dict[str, str]]:
         """The base unit of each product; one that is not there is missing."""
