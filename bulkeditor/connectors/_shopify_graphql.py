@@ -151,6 +151,20 @@ def updates(count: int) -> str:
     return f"mutation({declared}) {{ {inner} }}"
 
 
+def products(count: int) -> str:
+    """Several products, each a mutation of its own within one request.
+
+    Args:
+        count: How many.
+    """
+    declared = ", ".join(f"$p{at}: ProductUpdateInput!" for at in range(count))
+    inner = " ".join(
+        f"u{at}: productUpdate(product: $p{at}) {{ product {{ id }} userErrors {{ field message }} }}"
+        for at in range(count)
+    )
+    return f"mutation({declared}) {{ {inner} }}"
+
+
 def levels_at(count: int) -> tuple[str, str]:
     """Whether a variant is stocked at some places: the selection, and the variables that it takes."""
     if not count:
@@ -196,6 +210,7 @@ __all__ = [
     "items",
     "levels_at",
     "metafield",
+    "products",
     "updates",
     "variant",
     "variants",

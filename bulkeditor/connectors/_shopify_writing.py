@@ -24,6 +24,7 @@ Part: TypeAlias = Callable[[Sequence[Change], Known], Exchange[None]]
 # Each product is a mutation of 10 points, and a request may have 1,000.
 _PRODUCTS_AT_ONCE: Final = 50
 _MOST_INPUTS: Final = 250
+_PRODUCT: Final = ("product_type", "status", "tags", "title", "vendor")
 _TRIES: Final = 5
 _CONCURRENT: Final = "IDEMPOTENCY_CONCURRENT_REQUEST"
 # https://shopify.dev/docs/apps/build/orders-fulfillment/inventory-management-apps/manage-quantities-states
@@ -72,6 +73,7 @@ class Work:
         parts: tuple[tuple[Callable[[Change], bool], Part], ...] = (
             (self._of_variant, self._variants),
             (self._cleared, self._clear),
+            (_of_product, self._products),
             (of_stock, self._set),
             (of_difference, self._adjust),
         )
@@ -99,7 +101,10 @@ class Work:
     # Variants ----------------------------------------------------------------------------------------------
 
     def _of_variant(self, change: Change) -> bool:
-        return any(name != STOCK and not self._clears(change, name) for name in change.values)
+        return any(
+            name != STOCK and name not in _PRODUCT and not self._clears(change, name)
+            for name in change.values
+        )
 
     def _clears(self, change: Change, name: str) -> bool:
         return name in self._shop.known_metafields and change.values[name] is None
@@ -139,6 +144,7 @@ class Work:
         plain = {name: value for name, value in change.values.items() if name not in metafields}
         plain.pop(STOCK, None)
         body = self._shop.payload(attrs.evolve(change, values=plain))
+        body.pop("product", None)
         given = [
             {"namespace": namespace, "key": key, "value": _text(change.values[name])}
             | ({} if kind is None else {"type": kind})
@@ -185,6 +191,35 @@ class Work:
                 error = _error_of(errors, at)
                 if known.get(change.key) is None:
                     known[change.key] = None if error is None else self._refusal(change, error)
+
+    # Products ----------------------------------------------------------------------------------------------
+
+    def _products(self, changes: Sequence[Change], known: Known) -> Exchange[None]:
+        """What belongs to a product; its variants may say it together, and must not contradict each other."""
+        bodies: dict[str, dict[str, object]] = {}
+        agreed: defaultdict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            product = self._targets.found[change.key].product
+            values = {name: value for name, value in change.values.items() if name in _PRODUCT}
+            given = cast(
+                "dict[str, object]", self._shop.payload(attrs.evolve(change, values=values))["product"]
+            )
+            body = bodies.setdefault(product, {"id": product})
+            if any(name in body and body[name] != value for name, value in given.items()):
+                message = "another change of the same product says otherwise"
+                known[change.key] = change.outcome("dead_lettered", message, code="contradiction")
+                continue
+            body.update(given)
+            agreed[product].append(change)
+        for together in chunks(list(agreed), _PRODUCTS_AT_ONCE):
+            variables = {f"p{at}": bodies[product] for at, product in enumerate(together)}
+            document = graphql.products(len(together))
+            response = yield self._shop.ask(document, variables, "productUpdate", write=True)
+            data = response.json()["data"]
+            for at, product in enumerate(together):
+                errors = data[f"u{at}"]["userErrors"]
+                for change in agreed[product]:
+                    known[change.key] = self._refusal(change, errors[0]) if errors else None
 
     # Stock -------------------------------------------------------------------------------------------------
 
@@ -272,6 +307,10 @@ class Work:
 
     def _whole(self, value: object) -> int:
         return int(cast("int", self._shop.written_fields()[STOCK].write(value)))
+
+
+def _of_product(change: Change) -> bool:
+    return any(name in _PRODUCT for name in change.values)
 
 
 def _by_reason(changes: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:

@@ -56,9 +56,16 @@ def changed_at(row: Mapping[str, Any]) -> str:
     return max(times, key=datetime.fromisoformat)
 
 
-def lower_case(value: object) -> str:
-    """A status as we have it."""
-    return str(value).lower()
+class Status(Text):
+    """``active``, ``draft``, ``archived``: in capitals at Shopify."""
+
+    def read(self, value: object) -> str:
+        """In small letters."""
+        return Text.read(self, value).lower()
+
+    def write(self, value: object) -> object:
+        """In capitals."""
+        return Text.read(self, value).upper()
 
 
 def stock_levels(row: Mapping[str, Any]) -> list[StockLevel]:
@@ -111,7 +118,7 @@ class Shopify(Connector):
         "inventory_quantity": "inventoryQuantity",
         "price": "price",
         "product_type": "product.productType",
-        "status": field("product.status", lower_case),
+        "status": field("product.status", Status),
         "tags": "product.tags",
         "title": "product.title",
         "updated_at": field(changed_at, DateTime),
@@ -124,6 +131,11 @@ class Shopify(Connector):
         "barcode": "barcode",
         "cost": field("inventoryItem.cost", Money(as_text=True)),
         "inventory_quantity": "inventoryQuantity",
+        "product_type": "product.productType",
+        "status": field("product.status", Status),
+        "tags": "product.tags",
+        "title": "product.title",
+        "vendor": "product.vendor",
     }
     aliases = {"available": "inventory_quantity", "compareAtPrice": "compare_at_price", "unitCost": "cost"}
     capabilities = Capabilities(
@@ -303,7 +315,7 @@ class Shopify(Connector):
     # Writing -----------------------------------------------------------------------------------------------
 
     def write(self, batch: Batch) -> Writing:
-        """Prices, costs and metafields product by product, then stock."""
+        """Prices, costs and metafields product by product, the products themselves, then stock."""
         return Work(self, batch).outcomes()
 
     # Checking ----------------------------------------------------------------------------------------------
@@ -423,4 +435,4 @@ def _inner(value: object, name: str) -> object:
     return value.get(name) if _is_object(value) else None
 
 
-__all__ = ["ClientCredentials", "Shopify", "changed_at", "stock_levels"]
+__all__ = ["ClientCredentials", "Shopify", "Status", "changed_at", "stock_levels"]

@@ -441,6 +441,30 @@ def test_what_was_written_before_a_request_is_lost_is_told_for_each(fake, monkey
     assert outcomes[0].code == "in_part"
 
 
+def test_what_belongs_to_a_product_is_written_once_for_its_variants(fake):
+    fake.seed({"sku": f"T-{at}", "product": "T-Shirt", "price": 5} for at in range(3))
+    values = {"title": "Tee", "status": "draft", "tags": ["a", "b"], "vendor": "Acme"}
+    changes = [
+        Change(key="T-0", values={**values, "price": 6}),
+        Change(key="T-1", values=values),
+        Change(key="T-2", values={"title": "Another"}),
+        Change(key="S-0", values={"product_type": "Mug"}),
+    ]
+    with opened(fake) as session:
+        outcomes = session.write(changes)
+        records = {record.key: record for record in session.read()}
+    assert [(one.status, one.code) for one in outcomes] == [
+        ("updated", None),
+        ("updated", None),
+        ("dead_lettered", "contradiction"),
+        ("updated", None),
+    ]
+    assert {name: records["T-2"][name] for name in values} == values
+    assert (records["T-0"]["price"], records["S-0"]["product_type"]) == (6, "Mug")
+    (body,) = queries(fake, "productUpdate")
+    assert len(body["variables"]) == 2
+
+
 def test_metafields_are_set_and_cleared(fake):
     with opened(fake, metafields={"season": "custom.season:single_line_text_field"}) as session:
         for value in ("summer", None):

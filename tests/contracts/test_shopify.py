@@ -72,6 +72,7 @@ def everything(fake):
         Change(key="S-1", values={"season": None}),
         Change(key="S-2", values={"inventory_quantity": 9}, location=there),
         Change(key="S-3", delta={"inventory_quantity": -1}, reason="damaged", location=here),
+        Change(key="S-4", values={"title": "Tee", "status": "draft", "tags": ["a"], "vendor": "Acme"}),
         Change(key="nowhere", values={"price": 1}),
     ]
 
@@ -94,10 +95,10 @@ def test_everything_that_is_asked_is_in_the_schema(fake, connector, contract, bu
         for name in connector.read_fields():
             assert len(list(session.read(fields=[name]))) == 6
         outcomes = session.write(everything(fake))
-        assert [outcome.status for outcome in outcomes] == ["updated"] * 4 + ["skipped"], outcomes
+        assert [outcome.status for outcome in outcomes] == ["updated"] * 5 + ["skipped"], outcomes
         assert all(row.ok is not False for row in session.check())
     asked = ["shop", "currentAppInstallation", "productVariants", "inventoryItems", "metafieldsDelete"]
-    asked += ["inventorySetQuantities", "inventoryAdjustQuantities", "inventoryActivate"]
+    asked += ["productUpdate", "inventorySetQuantities", "inventoryAdjustQuantities", "inventoryActivate"]
     more = ["bulkOperationRunQuery", "bulkOperation", "stagedUploadsCreate", "bulkOperationRunMutation"]
     contract.assert_kept(*asked, *(more if bulk else ["productVariantsBulkUpdate"]))
 
