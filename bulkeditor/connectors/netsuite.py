@@ -193,10 +193,8 @@ class NetSuite(Account):
             yield Records(rows, resume={"keys": end} if end < len(query.keys) else None)
 
     def _by_key(self, query: Query, keys: Sequence[str]) -> Exchange[Rows]:
-        """Items by name, children among them."""
-        found = yield from self.everything(self._select(query, named(keys)))
-        # LIKE takes % and _ in a name for more than they are.
-        return [row for row in found if tail(row.get("itemid")) in keys]
+        """Items by name, children among them; LIKE takes % and _ in a name for more than they are."""
+        return (yield from self.everything(self._select(query, named(keys))))
 
     def _select(self, query: Query, condition: str) -> str:
         since = query.since.astimezone(self.time_zone) if isinstance(query.since, datetime) else None

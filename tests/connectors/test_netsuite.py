@@ -222,6 +222,19 @@ def test_what_is_hidden_from_the_role_is_not_taken_for_null(fake):
         assert {record.get("cost", "absent") for record in session.read()} == {"absent"}
 
 
+def test_prices_of_which_none_can_be_seen_are_not_taken_for_null(fake):
+    with opened(fake, price_level="5") as session:
+        assert {record.get("price", "absent") for record in session.read()} == {"absent"}
+
+
+def test_stock_that_takes_several_pages_is_read_whole(fake):
+    fake.seed({"sku": f"MANY-{number:03}", "inventory_levels": {"1": 1, "2": 2}} for number in range(600))
+    with opened(fake) as session, fake.watching() as entries:
+        stock = {record.key: record["inventory_quantity"] for record in session.read()}
+    assert [stock[f"MANY-{number:03}"] for number in range(600)] == [3] * 600
+    assert [entry.params["offset"] for entry in entries if "location" in str(entry.body)] == ["0", "1000"]
+
+
 def test_names_within_a_hierarchy_are_their_last_part(fake):
     fake.edit("SKU-2", {"parent": "SKU-1"})
     with opened(fake) as session:
@@ -294,6 +307,16 @@ def test_a_batch_whose_answer_is_lost_is_one_job(fake):
     assert [entry.status for entry in sent] == [None, 400], "the key shows that it was sent before"
     assert len({entry.headers["x-netsuite-idempotency-key"] for entry in sent}) == 1
     assert len(fake.effects) == 3
+
+
+def test_other_changes_under_the_same_key_are_another_job(fake):
+    key = "cac827ea-3543-4cda-add2-bae634326c27"
+    with opened(fake) as session:
+        for price in (50, 60):
+            changes = [Change(key=f"SKU-{number}", values={"price": price}) for number in range(3)]
+            outcomes = session.write(changes, idempotency_key=key, look=False)
+            assert [outcome.status for outcome in outcomes] == ["updated"] * 3
+            assert [fake.holds(f"SKU-{number}")["price"] for number in range(3)] == [price] * 3
 
 
 def test_a_job_that_does_not_end_is_read_back(fake):
@@ -438,12 +461,18 @@ def order(**more):
 
 def test_an_order_is_made_once_for_its_reference(fake):
     fake.fault("lost", method="POST", path="/services/rest/record")
-    with opened(fake) as session:
+    with opened(fake) as session, fake.watching() as entries:
         first = session.create_purchase_order(order(due=date(2026, 12, 24)))
         second = session.create_purchase_order(order(due=date(2026, 12, 24)))
     assert first.id == second.id
     assert first.number
     assert len(fake.orders) == 1
+    sent = next(entry.json() for entry in entries if entry.path.endswith("purchaseOrder"))
+    assert (sent["entity"], sent["dueDate"], sent["externalId"]) == ({"id": "21"}, "2026-12-24", "PO-7")
+    assert [(line["quantity"], line.get("rate")) for line in sent["item"]["items"]] == [
+        (12, Decimal("4.25")),
+        (1, None),
+    ]
 
 
 def test_an_order_without_reference_and_answer_is_unknown(fake):
