@@ -190,13 +190,20 @@ def first_prices(lines: Rows) -> Mapping[str, object]:
     found: dict[str, object] = {}
     for item, mine in by_item(lines).items():
         least = min(map(_quantity, mine))
-        prices = list(dict.fromkeys(line.get("unitprice") for line in mine if _quantity(line) == least))
+        prices: list[object] = []
+        for line in mine:
+            if _quantity(line) == least and line.get("unitprice") not in prices:
+                prices.append(line.get("unitprice"))
         found[item] = prices[0] if len(prices) == 1 else prices
     return found
 
 
 def _quantity(line: Mapping[str, object]) -> Decimal:
-    return _NUMBER.read(line.get("quantity") or 0)
+    """From which quantity on a price holds; one that cannot be read comes last, and stops nothing."""
+    try:
+        return _NUMBER.read(line.get("quantity") or 0)
+    except ValueError:
+        return Decimal("Infinity")
 
 
 def completed(

@@ -188,6 +188,7 @@ def test_a_price_per_quantity_is_that_of_the_smallest():
     lines = [
         {"item": "1", "quantity": "10", "unitprice": "8.5"},
         {"item": "1", "quantity": "0", "unitprice": "9.5"},
+        {"item": "1", "quantity": "many", "unitprice": "7.5"},
         {"item": "2", "unitprice": "4"},
         {"item": "3", "quantity": "0", "unitprice": "4"},
         {"item": "3", "quantity": "0", "unitprice": "5"},
