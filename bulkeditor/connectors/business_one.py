@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar, cast
 
 from bulkeditor._secret import Secret
-from bulkeditor.connectors import _odata as odata
 from bulkeditor.connectors._convert import DateTime, Money, Number, Quantity
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import MISSING, Field, field
-from bulkeditor.connectors._odata import Entity, Operation
+from bulkeditor.connectors._sap import odata
+from bulkeditor.connectors._sap.odata import Entity, Operation
 from bulkeditor.connectors._settings import secret, setting
 from bulkeditor.connectors._types import (
     Batch,

@@ -15,7 +15,7 @@ from bulkeditor.connectors import paging
 from bulkeditor.connectors._convert import Boolean, Quantity, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import Field, field
-from bulkeditor.connectors._klaviyo_account import (
+from bulkeditor.connectors._klaviyo.account import (
     RATE,
     REVISION,
     Account,
@@ -24,7 +24,7 @@ from bulkeditor.connectors._klaviyo_account import (
     quoted,
     sentence,
 )
-from bulkeditor.connectors._klaviyo_people import KlaviyoEvents, KlaviyoProfiles
+from bulkeditor.connectors._klaviyo.people import KlaviyoEvents, KlaviyoProfiles
 from bulkeditor.connectors._types import (
     Batch,
     Change,

@@ -18,9 +18,9 @@ from typing import Final
 from bulkeditor.connectors._convert import DateTime, Money, Number, Quantity, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import MISSING, Field, field
-from bulkeditor.connectors._netsuite_account import MOST_ROWS, REST, Account
-from bulkeditor.connectors._netsuite_records import STRICT, followed, made
-from bulkeditor.connectors._netsuite_rows import (
+from bulkeditor.connectors._netsuite.account import MOST_ROWS, REST, Account
+from bulkeditor.connectors._netsuite.records import STRICT, followed, made
+from bulkeditor.connectors._netsuite.rows import (
     Rows,
     by_item,
     completed,

@@ -15,12 +15,12 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 import attrs
 
-from bulkeditor.connectors import _odata as odata
 from bulkeditor.connectors._convert import DateTime, Money, Quantity, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import MISSING, Field, field
-from bulkeditor.connectors._odata import Entity, Operation
-from bulkeditor.connectors._sap_rows import (
+from bulkeditor.connectors._sap import odata
+from bulkeditor.connectors._sap.odata import Entity, Operation
+from bulkeditor.connectors._sap.rows import (
     CONDITIONS,
     LEVELS,
     Rate,
@@ -29,7 +29,7 @@ from bulkeditor.connectors._sap_rows import (
     price_of,
     updated_at,
 )
-from bulkeditor.connectors._sap_writes import document, price_operation
+from bulkeditor.connectors._sap.writes import document, price_operation
 from bulkeditor.connectors._settings import secret, setting
 from bulkeditor.connectors._types import (
     Batch,

@@ -14,14 +14,13 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeGuard, cast
 
-from bulkeditor.connectors import _shopify_bulk as bulk
-from bulkeditor.connectors import _shopify_graphql as graphql
 from bulkeditor.connectors._classify import Problem
 from bulkeditor.connectors._convert import DateTime, Money, Number, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import Field, field
 from bulkeditor.connectors._settings import secret, setting
-from bulkeditor.connectors._shopify_writing import Work
+from bulkeditor.connectors._shopify import bulk, graphql
+from bulkeditor.connectors._shopify.writing import Work
 from bulkeditor.connectors._types import Action, Batch, Query, Reading, Records, StockLevel, Writing
 from bulkeditor.connectors.base import Connector, first_page
 from bulkeditor.errors import ConfigurationError, VendorError

@@ -17,8 +17,8 @@ from bulkeditor.connectors import (
     StockLevel,
     from_config,
 )
-from bulkeditor.connectors._netsuite_records import followed
-from bulkeditor.connectors._netsuite_rows import completed, first_prices
+from bulkeditor.connectors._netsuite.records import followed
+from bulkeditor.connectors._netsuite.rows import completed, first_prices
 from bulkeditor.connectors.netsuite import NetSuite
 from bulkeditor.http import RetryPolicy
 from bulkeditor.testing import ConnectorSuite, InstantClock

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkeditor.connectors import SAP, Change
-from bulkeditor.connectors import _odata as odata
+from bulkeditor.connectors._sap import odata
 from bulkeditor.errors import UnexpectedResponseError
 from bulkeditor.http import Request, Response
 from tests.contracts.odata import batched

@@ -418,7 +418,7 @@ def test_a_change_that_is_written_in_part_says_so(fake):
 
 def test_what_was_written_before_a_request_is_lost_is_told_for_each(fake, monkeypatch):
     """The third of four products is lost on its way; each change has a price, two have stock as well."""
-    monkeypatch.setattr("bulkeditor.connectors._shopify_writing._PRODUCTS_AT_ONCE", 1)
+    monkeypatch.setattr("bulkeditor.connectors._shopify.writing._PRODUCTS_AT_ONCE", 1)
     both = {"price": 3, "inventory_quantity": 1}
     changes = [
         Change(key="S-0", values=both),
@@ -490,7 +490,7 @@ def test_a_bulk_read_is_the_read_itself(fake):
 
 
 def test_a_bulk_read_goes_on_where_it_was(fake, monkeypatch):
-    monkeypatch.setattr("bulkeditor.connectors._shopify_bulk._ROWS", 3)
+    monkeypatch.setattr("bulkeditor.connectors._shopify.bulk._ROWS", 3)
     with opened(fake, bulk=True) as session:
         for page in session.pages():
             kept = json.loads(json.dumps(page.resume))

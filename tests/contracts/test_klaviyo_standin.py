@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from bulkeditor.testing import InstantClock
-from bulkeditor.testing.vendors._klaviyo_gate import TIERS
-from bulkeditor.testing.vendors._klaviyo_routes import FILTERS, route_of
+from bulkeditor.testing.vendors._klaviyo.gate import TIERS
+from bulkeditor.testing.vendors._klaviyo.routes import FILTERS, route_of
 from bulkeditor.testing.vendors.klaviyo import Klaviyo
 from tests.contracts.contract import ValidatingTransport
 from tests.contracts.systems import klaviyo

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from oauthlib.oauth1 import Client
 
 from bulkeditor.testing import InstantClock
-from bulkeditor.testing.vendors._netsuite_login import base_string, signature
+from bulkeditor.testing.vendors._netsuite.login import base_string, signature
 from bulkeditor.testing.vendors.netsuite import NetSuite
 
 REST = "/services/rest"

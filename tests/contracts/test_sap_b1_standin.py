@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bulkeditor.testing import InstantClock
-from bulkeditor.testing.vendors._sap_b1_model import ITEM_COLLECTIONS, LINES, SETS
+from bulkeditor.testing.vendors._sap.b1_model import ITEM_COLLECTIONS, LINES, SETS
 from bulkeditor.testing.vendors.sap_b1 import BusinessOne
 from tests.contract.validator import ValidatingTransport
 from tests.contracts import systems

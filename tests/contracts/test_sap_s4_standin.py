@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bulkeditor.testing import InstantClock
-from bulkeditor.testing.vendors._sap_s4_model import SERVICES
+from bulkeditor.testing.vendors._sap.s4_model import SERVICES
 from bulkeditor.testing.vendors.sap_s4 import S4HANA
 from tests.contract.validator import ValidatingTransport
 from tests.contracts import systems

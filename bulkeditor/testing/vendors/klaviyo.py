@@ -19,7 +19,7 @@ import attrs
 
 from bulkeditor.http import Clock
 from bulkeditor.testing._standin import Answer, Entry, StandIn
-from bulkeditor.testing.vendors._klaviyo_catalog import (
+from bulkeditor.testing.vendors._klaviyo.catalog import (
     ATTRIBUTES,
     PREFIX,
     Action,
@@ -28,10 +28,10 @@ from bulkeditor.testing.vendors._klaviyo_catalog import (
     Kind,
     Thing,
 )
-from bulkeditor.testing.vendors._klaviyo_gate import Gate, Windows
-from bulkeditor.testing.vendors._klaviyo_people import IDENTIFIERS, Event, Metric, People
-from bulkeditor.testing.vendors._klaviyo_routes import Route, route_of
-from bulkeditor.testing.vendors._klaviyo_views import (
+from bulkeditor.testing.vendors._klaviyo.gate import Gate, Windows
+from bulkeditor.testing.vendors._klaviyo.people import IDENTIFIERS, Event, Metric, People
+from bulkeditor.testing.vendors._klaviyo.routes import Route, route_of
+from bulkeditor.testing.vendors._klaviyo.views import (
     bounds,
     closed,
     event_value,
@@ -42,7 +42,7 @@ from bulkeditor.testing.vendors._klaviyo_views import (
     profile_value,
     selected,
 )
-from bulkeditor.testing.vendors._klaviyo_wire import (
+from bulkeditor.testing.vendors._klaviyo.wire import (
     MEDIA,
     RefusedError,
     Resource,

@@ -16,11 +16,12 @@ import attrs
 
 from bulkeditor.http import Clock
 from bulkeditor.testing._standin import Answer, Entry
-from bulkeditor.testing.vendors._netsuite_books import RefusedError
-from bulkeditor.testing.vendors._netsuite_jobs import Jobs
-from bulkeditor.testing.vendors._netsuite_login import Certificate, Consumer, Gate, NotLetInError, key_pair
-from bulkeditor.testing.vendors._netsuite_requests import ROOT, TYPES, NetSuiteRecords
-from bulkeditor.testing.vendors._netsuite_wire import (
+from bulkeditor.testing.vendors._netsuite.books import RefusedError
+from bulkeditor.testing.vendors._netsuite.jobs import Jobs
+from bulkeditor.testing.vendors._netsuite.login import Certificate, Consumer, Gate, NotLetInError, key_pair
+from bulkeditor.testing.vendors._netsuite.requests import ROOT, TYPES, NetSuiteRecords
+from bulkeditor.testing.vendors._netsuite.suiteql import InvalidQueryError, main_table
+from bulkeditor.testing.vendors._netsuite.wire import (
     accepted_at,
     body_of,
     is_uuid,
@@ -31,7 +32,6 @@ from bulkeditor.testing.vendors._netsuite_wire import (
     target_of,
     unauthorized,
 )
-from bulkeditor.testing.vendors._suiteql import InvalidQueryError, main_table
 
 _TOKEN: Final = f"{ROOT}/auth/oauth2/v1/token"
 _BATCH: Final = "application/vnd.oracle.resource+json;type=collection"

@@ -15,10 +15,10 @@ from typing import Final
 
 from bulkeditor.http import Clock
 from bulkeditor.testing._standin import Answer, Entry
-from bulkeditor.testing.vendors._odata import ODataError
-from bulkeditor.testing.vendors._odata_batch import Part, carried_out, read_batch
-from bulkeditor.testing.vendors._sap_b1_requests import B1Requests
-from bulkeditor.testing.vendors._sap_b1_wire import body_of, error_answer
+from bulkeditor.testing.vendors._sap.b1_requests import B1Requests
+from bulkeditor.testing.vendors._sap.b1_wire import body_of, error_answer
+from bulkeditor.testing.vendors._sap.odata import ODataError
+from bulkeditor.testing.vendors._sap.odata_batch import Part, carried_out, read_batch
 
 _MINUTES: Final = 30
 

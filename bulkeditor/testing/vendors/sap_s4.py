@@ -17,11 +17,11 @@ from urllib.parse import parse_qs, quote, urlencode
 
 from bulkeditor.http import Clock
 from bulkeditor.testing._standin import Answer, Entry
-from bulkeditor.testing.vendors._odata import ODataError, edmx
-from bulkeditor.testing.vendors._odata_batch import Part, carried_out, read_batch
-from bulkeditor.testing.vendors._sap_s4_model import SERVICES
-from bulkeditor.testing.vendors._sap_s4_requests import ROOT, S4Requests
-from bulkeditor.testing.vendors._sap_s4_wire import error_answer
+from bulkeditor.testing.vendors._sap.odata import ODataError, edmx
+from bulkeditor.testing.vendors._sap.odata_batch import Part, carried_out, read_batch
+from bulkeditor.testing.vendors._sap.s4_model import SERVICES
+from bulkeditor.testing.vendors._sap.s4_requests import ROOT, S4Requests
+from bulkeditor.testing.vendors._sap.s4_wire import error_answer
 
 _LOGON: Final = b"<html><head><title>Logon Error Message</title></head><body>Logon failed</body></html>"
 
