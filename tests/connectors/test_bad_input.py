@@ -24,6 +24,8 @@ KEYS = [f"BAD-{number}" for number in range(6)]
 # A price that nothing else on the wire looks like, and the record that has it.
 ODD, ODD_PRICE = KEYS[2], Decimal("7321.50")
 PRICE_ON_THE_WIRE = rb'"?7321\.50*"?'
+ODD_STOCK = 4711
+STOCK_ON_THE_WIRE = rb'"?4711(?:\.0+)?"?'
 
 pytestmark = pytest.mark.parametrize(
     "system", [pytest.param(each, id=name) for name, each in SYSTEMS.items()]
@@ -59,15 +61,13 @@ class Tampered(httpx.BaseTransport):
 
 @contextmanager
 def seeded(system: System, *keys: str) -> Iterator[Any]:
-    if system.missing:
-        pytest.skip(f"{system.name}: {system.missing} is not there yet")
     with system.start() as fake:
         start = fake.clock.now() - timedelta(days=1)
         fake.seed(
             {
                 "sku": key,
                 "price": ODD_PRICE if key == ODD else Decimal("10.50") + number,
-                "inventory_quantity": number,
+                "inventory_quantity": ODD_STOCK if key == ODD else number,
                 "changed_at": start + timedelta(minutes=number),
             }
             for number, key in enumerate(keys or KEYS)
@@ -218,6 +218,27 @@ def test_a_time_that_is_none_is_reported_by_row(system, sent):
         else:
             assert session.dead_letters, "the row is neither a record nor a dead letter"
         assert records.keys() >= set(KEYS) - {ODD}
+
+
+@pytest.mark.parametrize("sent", [b'"many"', b'"4.711,000"', b"true", b"[]", b'{"pieces": 4711}', b'"-"'])
+def test_a_stock_that_is_none_is_reported_by_row_and_field(system, sent):
+    with tampered(system, STOCK_ON_THE_WIRE, sent) as (session, records):
+        if ODD in records:
+            assert "inventory_quantity" not in records[ODD].values
+            assert "inventory_quantity" in [problem.field for problem in records[ODD].problems]
+            assert records[ODD]["price"] == ODD_PRICE, "what could be read is lost"
+        else:
+            assert session.dead_letters, "the row is neither a record nor a dead letter"
+        others = {key: record["inventory_quantity"] for key, record in records.items() if key != ODD}
+        assert others == {key: at for at, key in enumerate(KEYS) if key != ODD}
+
+
+@pytest.mark.parametrize("sent", [b'"4711.000"', b'"4711"', b"4711", b"4711.0", b'"4711.00000000000000"'])
+def test_a_stock_in_any_notation_is_exact(system, sent):
+    with tampered(system, STOCK_ON_THE_WIRE, sent) as (_, records):
+        assert {key: record["inventory_quantity"] for key, record in records.items()} == {
+            key: ODD_STOCK if key == ODD else at for at, key in enumerate(KEYS)
+        }
 
 
 # Keys

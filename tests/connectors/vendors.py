@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import attrs
 
-from bulkeditor.connectors import Connector, available
+from bulkeditor.connectors import Connector
 from bulkeditor.connectors._registry import find
 from bulkeditor.testing import InstantClock, StandIn
 from tests.connectors.erp import MyERP
@@ -55,16 +54,6 @@ class System:
     supplier: str | None = None
     orders: Callable[[Any], Sequence[Any]] = lambda _: ()
     narrow: bool = True
-
-    @property
-    def missing(self) -> str | None:
-        """What is not there yet; None where connector and stand-in are."""
-        module = self.stand_in.partition(":")[0]
-        if self.integration not in available([MyERP]):
-            return f"the connector {self.integration!r}"
-        if find_spec(f"bulkeditor.testing.vendors.{module}") is None:
-            return f"the stand-in {module}"
-        return None
 
     def keeps(self, keys: Sequence[str]) -> bool:
         """Whether the system itself keeps these keys apart."""

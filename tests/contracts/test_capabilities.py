@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.connectors.test_must_do import MUST_DO, check_of, tried
+from tests.connectors.vendors import SYSTEMS
 from tests.contracts import systems
 from tests.contracts.contract import ValidatingTransport
 
@@ -19,11 +20,10 @@ CAN = [(name, capability) for name, row in MUST_DO.items() for capability, how i
 
 @pytest.mark.parametrize(("name", "capability"), CAN)
 def test_it_does_it_by_the_vendors_document(vendor_specs, name, capability):
-    system, check = check_of(name, capability)
     contract = CONTRACTS[name](vendor_specs)
     with (
         ValidatingTransport(httpx.HTTPTransport(), contract) as transport,
-        tried(system, transport=transport) as it,
+        tried(SYSTEMS[name], transport=transport) as it,
     ):
-        check(it)
+        check_of(name, capability)(it)
     contract.assert_kept()

@@ -134,7 +134,7 @@ def free_stock(row: Entity, plants: Collection[str]) -> dict[str, Decimal] | Non
         if not plants or each.get("Plant") in plants:
             place = f"{each.get('Plant')}/{each.get('StorageLocation') or ''}"
             # Batches of one place are one level.
-            held = Money().read(each.get("MatlWrhsStkQtyInMatlBaseUnit") or 0)
+            held = Money().read(each.get("MatlWrhsStkQtyInMatlBaseUnit"))
             free[place] = free.get(place, Decimal()) + held
     return free
 
