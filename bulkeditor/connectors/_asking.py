@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Callable, Generator, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -22,6 +23,8 @@ from bulkeditor.http import Request, Response, RetryPolicy, Sleep
 
 if TYPE_CHECKING:
     from bulkeditor.connectors.base import Connector
+
+_USUAL_PORT: Final[Mapping[str, str]] = MappingProxyType({"http": ":80", "https": ":443"})
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -116,7 +119,8 @@ def _ask(
         # what the system's own codes say, among them that a 5xx did nothing.
         again = request.idempotent and isinstance(problem, ServerError)
         repeated = again or isinstance(problem, RateLimitError) or not isinstance(problem, APIError)
-        if verdict.action != "retry" or repeated or attempt > policy.max_retries:
+        late = verdict.after is not None and verdict.after * 1000 > policy.max_retry_after
+        if verdict.action != "retry" or repeated or late or attempt > policy.max_retries:
             raise problem
         yield Sleep(verdict.after if verdict.after is not None else policy.bound(attempt))
 
@@ -162,7 +166,7 @@ def _within_hosts(connector: Connector, request: Request) -> Request:
     if not request.path.startswith(("http://", "https://")):
         return request
     target, own = urlsplit(request.path), urlsplit(connector.base_url or "")
-    if (target.scheme, target.netloc.lower()) == (own.scheme, own.netloc.lower()):
+    if _origin(target) == _origin(own):
         return request
     if target.scheme == "https" and (target.hostname or "") in connector.hosts:
         # Allowed, and still a stranger: it does not get the credential.
@@ -172,6 +176,11 @@ def _within_hosts(connector: Connector, request: Request) -> Request:
         f" of {connector.name} nor one of its allowed hosts; nothing was sent there.",
         hint="Check base_url; a host that is right belongs into the connector's hosts.",
     )
+
+
+def _origin(url: SplitResult) -> tuple[str, str]:
+    """Scheme and host, the usual port left out; a user name in front of the host is no part of ours."""
+    return url.scheme, url.netloc.lower().removesuffix(_USUAL_PORT.get(url.scheme, ":"))
 
 
 __all__ = ["guarded", "relay"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
-from typing import cast
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
 
 import attrs
 
@@ -41,11 +41,13 @@ class Bookmark:
         Raises:
             InvalidInputError: It is something else.
         """
-        seen = data.get("seen")
-        cursor = cursor_value(data.get("cursor"))
-        if cursor is None or not isinstance(seen, list) or not all(isinstance(mark, str) for mark in seen):
+        given: object = data
+        held: Mapping[str, object] = cast("Any", given) if isinstance(given, dict) else {}
+        seen, cursor = cast("Any", held.get("seen")), cursor_value(held.get("cursor"))
+        marks = cast("list[object]", seen if isinstance(seen, list) else [None])
+        if cursor is None or not all(isinstance(mark, str) for mark in marks):
             raise InvalidInputError("This is no bookmark.", hint="Give what Bookmark.to_json() returned.")
-        return cls(cursor=cursor, seen=frozenset(cast("list[str]", seen)))
+        return cls(cursor=cursor, seen=frozenset(cast("list[str]", marks)))
 
 
 def cursor_json(cursor: CursorValue | None) -> JSON:
@@ -69,15 +71,46 @@ def cursor_value(data: object) -> CursorValue | None:
         return None
     match cast("Mapping[str, object]", data):
         case {"time": str() as text}:
-            return datetime.fromisoformat(text)
+            return cursor_of(_time(text))
         case {"number": int() as number}:
-            return number
+            return cursor_of(number)
         case {"number": str() as text}:
-            return Decimal(text)
+            return cursor_of(_number(text))
         case {"text": str() as text}:
             return text
         case _:
             return None
 
 
-__all__ = ["Bookmark", "cursor_json", "cursor_value"]
+def cursor_of(value: object) -> CursorValue | None:
+    """A value that can be a cursor; None for one that cannot: without a zone, not finite, not ordered."""
+    match value:
+        case bool():
+            return None
+        case datetime():
+            return None if value.tzinfo is None else value
+        case float():
+            return cursor_of(Decimal(repr(value)))
+        case Decimal():
+            return value if value.is_finite() else None
+        case int() | str():
+            return value
+        case _:
+            return None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+__all__ = ["Bookmark", "cursor_json", "cursor_of", "cursor_value"]

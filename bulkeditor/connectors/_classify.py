@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final, cast
 
 import attrs
-from attrs.converters import optional
 
 from bulkeditor.connectors._types import Action, Verdict
 from bulkeditor.errors import (
@@ -27,6 +29,15 @@ from bulkeditor.errors import (
 
 LOGIN_PAGE: Final = "login_page"
 
+# Refusals that say nothing about the row. 408: how much had arrived by then, nobody says.
+_PASSING: Final[Mapping[int, Action]] = MappingProxyType(
+    {
+        HTTPStatus.REQUEST_TIMEOUT: "unknown",
+        HTTPStatus.LOCKED: "retry",
+        HTTPStatus.TOO_EARLY: "retry",
+    }
+)
+
 # The first class that fits counts.
 _BY_CLASS: Final[tuple[tuple[type[BulkEditorError], Action], ...]] = (
     (AuthenticationError, "fatal"),
@@ -41,6 +52,15 @@ _BY_CLASS: Final[tuple[tuple[type[BulkEditorError], Action], ...]] = (
 )
 
 
+def _seconds(value: object) -> float | None:
+    """A pause as an answer's JSON has it; None for one that says nothing, as nonsense does."""
+    try:
+        seconds = float(value) if isinstance(value, int | float | str | Decimal) else -1.0
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds >= 0 else None
+
+
 @attrs.frozen
 class Problem:
     """What a system says is wrong.
@@ -53,8 +73,7 @@ class Problem:
 
     code: str | None
     message: str | None = None
-    # Numbers with a fraction come as Decimals from an answer's JSON.
-    after: float | None = attrs.field(default=None, kw_only=True, converter=optional(float))
+    after: float | None = attrs.field(default=None, kw_only=True, converter=_seconds)
 
 
 def explain(body: object) -> Problem | None:
@@ -109,6 +128,8 @@ def classify(
 def _action(error: BulkEditorError) -> Action:
     if isinstance(error, TransportError):
         return "unknown" if error.sent else "retry"
+    if isinstance(error, APIError) and error.status in _PASSING:
+        return _PASSING[error.status]
     for kind, action in _BY_CLASS:
         if isinstance(error, kind):
             return action

@@ -13,7 +13,7 @@ import attrs
 
 from bulkeditor._secret import Secret
 from bulkeditor.connectors._registry import available, find
-from bulkeditor.connectors._settings import expand, settings_of
+from bulkeditor.connectors._settings import expand, is_reference, settings_of
 from bulkeditor.errors import BulkEditorError, FieldError, InvalidInputError
 from bulkeditor.models import structure
 from bulkeditor.models._base import did_you_mean
@@ -171,7 +171,7 @@ def config_of(connector: Configured) -> dict[str, object]:
 
 def _shown(value: Secret) -> str:
     text = value.reveal()
-    return text if text.startswith("${") and text.endswith("}") else MASK
+    return text if is_reference(text) else MASK
 
 
 def _plain(value: object) -> object:

@@ -219,7 +219,7 @@ class DateTime(Converter):
 
     def write(self, value: object) -> object:
         """ISO 8601 in UTC, or the declared format in the declared zone."""
-        time = cast("datetime", value)
+        time = self._aware(value) if isinstance(value, datetime) else DateTime(zone=self.zone).read(value)
         if self.format:
             return time.astimezone(self.zone or UTC).strftime(self.format)
         return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -11,6 +11,10 @@ import attrs
 from bulkeditor.connectors._convert import Converter, DateTime, Money, Quantity, Raw, Tags, Text
 from bulkeditor.errors import ConfigurationError
 
+BROKEN: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What functions that a connector gave for a field raise for a value that they cannot read; converters raise
+the first alone."""
+
 MISSING: Final = object()
 """What a path leads to where there is nothing."""
 
@@ -68,7 +72,7 @@ class Field:
         """A value that somebody gave, as it would be read; as it is, where it could not be."""
         try:
             return None if value is None else self.converter.read(value)
-        except ValueError:
+        except BROKEN:
             return value
 
     def write(self, value: object) -> object:
@@ -159,4 +163,4 @@ def put(body: dict[str, object], path: str, value: object) -> None:
     here[last] = value
 
 
-__all__ = ["MISSING", "Field", "Source", "field", "fields", "known_converter", "lookup", "put"]
+__all__ = ["BROKEN", "MISSING", "Field", "Source", "field", "fields", "known_converter", "lookup", "put"]

@@ -9,7 +9,7 @@ from typing import cast
 import attrs
 
 from bulkeditor.connectors._convert import Converter, DateTime, Text
-from bulkeditor.connectors._fields import MISSING, Field
+from bulkeditor.connectors._fields import BROKEN, MISSING, Field
 from bulkeditor.connectors._types import CursorValue, DeadLetter, Record, Row
 from bulkeditor.errors import ConfigurationError, FieldError
 
@@ -77,7 +77,7 @@ class Layout:
         given = cast("Row", row)
         try:
             key = self.key.read(given)
-        except ValueError as error:
+        except BROKEN as error:
             return DeadLetter(raw=given, code="bad_key", message=f"its key cannot be read: {error}")
         if not isinstance(key, str) or not key.strip():
             return DeadLetter(raw=given, code="no_key", message="it has no key, or a blank one")
@@ -100,9 +100,8 @@ class Layout:
 def _read(name: str, field: Field, row: Row, problems: list[FieldError]) -> object:
     try:
         return field.read(row)
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        # All but the first from functions that a connector gave for a field: a broken row must not stop the
-        # others.
+    except BROKEN as error:
+        # A broken row must not stop the others.
         problems.append(FieldError(field=name, message=str(error), code="unreadable"))
         return MISSING
 

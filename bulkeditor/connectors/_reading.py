@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Collection, Generator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
@@ -11,7 +12,7 @@ import attrs
 import msgspec
 
 from bulkeditor.connectors._asking import guarded
-from bulkeditor.connectors._bookmark import Bookmark, cursor_json, cursor_value
+from bulkeditor.connectors._bookmark import Bookmark, cursor_json, cursor_of, cursor_value
 from bulkeditor.connectors._ledger import Filtered, ReadLedger
 from bulkeditor.connectors._shape import Shape
 from bulkeditor.connectors._types import (
@@ -24,37 +25,17 @@ from bulkeditor.connectors._types import (
     Record,
     Records,
 )
-from bulkeditor.errors import ConfigurationError, FieldError, InvalidInputError, PaginationError
+from bulkeditor.connectors._wish import Wish, ensure_possible, rows_of, understood
+from bulkeditor.errors import FieldError, InvalidInputError, PaginationError
 from bulkeditor.http import Request, Response, RetryPolicy, Sleep
 
 if TYPE_CHECKING:
     from bulkeditor.connectors.base import Connector
 
 _MARK_BYTES: Final = 12
-
-
-@attrs.frozen(kw_only=True)
-class Wish:
-    """What a caller asks of a read.
-
-    Args:
-        fields: Our names; empty = what ``sync_fields`` selects, or everything.
-        since: A value of the cursor, or the bookmark of the read before; None = everything.
-        until: Upper bound; None = now, where the cursor is a time.
-        keys: Only these records.
-        resume: Of the page after which to go on.
-        known: Keys that should be there: those that a complete scan does not find come as inferred
-            tombstones.
-        page_size: Rows of a page.
-    """
-
-    fields: Collection[str] = ()
-    since: CursorValue | Bookmark | None = None
-    until: CursorValue | None = None
-    keys: Collection[str] = ()
-    resume: Place | None = None
-    known: Collection[str] | None = None
-    page_size: int | None = None
+_MOST_EMPTY: Final = 1000
+_BOUNDS: Final = ("high", "until")
+_NO_PLACE: Final = "resume= must be the resume of a page that was read before."
 
 
 class Reader:
@@ -75,9 +56,10 @@ class Reader:
         self.dead_letters: list[DeadLetter] = []
         self.shape = Shape()
         self._connector = connector
-        self._check(wish)
+        ensure_possible(connector, wish)
         self._before = wish.since if isinstance(wish.since, Bookmark) else None
-        token = wish.resume or NOWHERE
+        self._of = _wish_mark(connector, wish)
+        token = self._token_of(wish)
         self._query = self._make_query(wish, token, now)
         self._layout = connector.layout().select(self._query.fields, connector.name)
         self._high = cursor_value(token.get("high"))
@@ -94,6 +76,7 @@ class Reader:
         self._pages: set[bytes] = set()
         self._places: set[bytes] = set()
         self._finished = False
+        self._empty = 0
         # A connector's word that rows come in the order of the cursor, until one of them does not.
         self._ordered = connector.cursor_order == "ascending" and not wish.keys
 
@@ -105,8 +88,10 @@ class Reader:
 
         Raises:
             PaginationError: A page or a place came twice.
+            UnexpectedResponseError: An answer is not what the connector was written for.
         """
-        yield from guarded(self._connector, self._connector.read(self._query), policy, self._page)
+        flow = understood(self._connector, self._connector.read(self._query))
+        yield from guarded(self._connector, flow, policy, self._page)
         if self._missed and self.ledger.complete and not self.ledger.dead_lettered:
             yield self._gone(sorted(self._missed))
         self._finished = True
@@ -138,42 +123,9 @@ class Reader:
             seen |= self._before.seen
         return Bookmark(cursor=self._high, seen=frozenset(seen))
 
-    def _check(self, wish: Wish) -> None:
-        connector, able = self._connector, self._connector.capabilities
-        if connector.direction == "outbound":
-            raise ConfigurationError(f"{connector.name} is not read: its direction is 'outbound'.")
-        if isinstance(wish.keys, str) or isinstance(wish.fields, str):
-            raise InvalidInputError("keys and fields are lists of names, not one text.")
-        for bound in (wish.since, wish.until):
-            if isinstance(bound, datetime) and bound.tzinfo is None:
-                raise InvalidInputError(
-                    f"The time {bound.isoformat()} has no zone.", hint="Add one: datetime(…, tzinfo=UTC)."
-                )
-        if wish.since is not None and connector.layout().cursor is None:
-            raise ConfigurationError(
-                f"{connector.name} cannot say what changed since then: it has no cursor.",
-                hint="Read without since=, and compare with what you have.",
-            )
-        if wish.keys and not able.by_key:
-            raise ConfigurationError(f"{connector.name} cannot read single records by their keys.")
-        if wish.known is None:
-            return
-        if able.deletions != "full_scan":
-            raise ConfigurationError(
-                f"{connector.name} cannot infer deletions from a scan: its deletions are {able.deletions!r}.",
-                hint="Leave known= out.",
-            )
-        if wish.since is not None or wish.keys or wish.resume:
-            # Everything outside of this part of the whole would look deleted.
-            raise InvalidInputError(
-                "Deletions are inferred from a whole read only: known= excludes since=, keys= and resume=."
-            )
-
     def _make_query(self, wish: Wish, token: Place, now: datetime) -> Query:
         connector = self._connector
         place = token.get("place", {})
-        if not isinstance(place, Mapping):
-            raise InvalidInputError("resume= must be the resume of a page that was read before.")
         since = wish.since
         if isinstance(since, Bookmark):
             since = _back(since.cursor, connector.look_back)
@@ -191,13 +143,29 @@ class Reader:
             now=now,
         )
 
+    def _token_of(self, wish: Wish) -> Place:
+        """The token to go on with; nothing of it is used before it is known to be of this very read."""
+        token = cast("object", wish.resume or NOWHERE)
+        if not isinstance(token, Mapping):
+            raise InvalidInputError(_NO_PLACE)
+        known = cast("Place", token)
+        whole = not known or (isinstance(known.get("of"), str) and isinstance(known.get("place"), Mapping))
+        if not whole or any(known.get(n) is not None and cursor_value(known[n]) is None for n in _BOUNDS):
+            raise InvalidInputError(_NO_PLACE)
+        if known and known["of"] != self._of:
+            raise InvalidInputError(
+                f"This resume belongs to another read than this one of {self._connector.name}.",
+                hint="Give the same fields, since, until and keys as for the page it is of.",
+            )
+        return known
+
     def _page(self, step: Records) -> tuple[Page]:
-        place = _place(step.resume)
+        place, rows = _place(step.resume), rows_of(self._connector, step)
         self._ensure_new(step, place)
         filtered = self.ledger.filtered
         records: list[Record] = []
         dead: list[DeadLetter] = []
-        for row in step.rows:
+        for row in rows:
             self.shape.add(row)
             read = self._layout.record(row)
             if isinstance(read, DeadLetter):
@@ -208,9 +176,14 @@ class Reader:
                 dead.append(kept)
             elif kept is not None:
                 records.append(kept)
-        records.extend(Record(key=key, deleted=True) for key in step.deleted)
+        for key in step.deleted:
+            gone = _tombstone(key)
+            if isinstance(gone, DeadLetter):
+                dead.append(gone)
+            else:
+                records.append(gone)
         self._trim()
-        count = len(step.rows) + len(step.deleted)
+        count = len(rows) + len(step.deleted)
         self.ledger.count(read=count, emitted=len(records), dead_lettered=len(dead))
         self.ledger.complete = step.complete
         self.dead_letters.extend(dead)
@@ -245,18 +218,25 @@ class Reader:
         return self._spelt(record)
 
     def _comparable(self, record: Record) -> Record:
-        """The record; without a cursor that is no time where others are: it would spoil the bookmark."""
-        if isinstance(record.cursor, datetime):
+        """The record; without a cursor that cannot be compared with others: it would spoil the bookmark."""
+        if record.cursor is None:
+            return record
+        cursor = cursor_of(record.cursor)
+        if cursor is None:
+            return _without_cursor(record, "which is no time, number or text")
+        if cursor is not record.cursor:
+            record = attrs.evolve(record, cursor=cursor)
+        if isinstance(cursor, datetime):
             if not self._timed:
                 self._timed, self._high = True, None
                 self._edge.clear()
                 self._recent.clear()
             return record
-        if record.cursor is None or not self._timed:
-            return record
-        message = f"it is {record.cursor!r:.60}, and the cursors of other rows are times"
-        problem = FieldError(field="cursor", message=message, code="unreadable")
-        return attrs.evolve(record, cursor=None, problems=(*record.problems, problem))
+        if self._timed:
+            return _without_cursor(record, "and the cursors of other rows are times")
+        if self._high is not None and isinstance(self._high, str) != isinstance(cursor, str):
+            return _without_cursor(record, "and other rows have texts where it has a number, or numbers")
+        return record
 
     def _advance(self, record: Record, cursor: CursorValue) -> None:
         if self._high is None or _less(self._high, cursor):
@@ -288,19 +268,28 @@ class Reader:
 
     def _spelt(self, record: Record) -> Record:
         """The record, with a problem where its key differs from another's in letter case only."""
-        key = hash(record.key)
-        if self._spelled.setdefault(hash(record.key.casefold()), key) == key:
+        key, plain = hash(record.key), record.key
+        if not plain.isascii():
+            plain = unicodedata.normalize("NFC", plain)
+        if self._spelled.setdefault(hash(plain.casefold()), key) == key:
             return record
         problem = FieldError(
             field=self._connector.key,
-            message=f"another key differs from {record.key!r} in letter case only",
+            message=f"another key differs from {record.key!r} in letter case only, or looks the same",
             code="case_differs",
         )
         return attrs.evolve(record, problems=(*record.problems, problem))
 
     def _ensure_new(self, step: Records, place: Place | None) -> None:
         name = self._connector.name
-        if step.rows:
+        self._empty = 0 if step.rows or step.deleted else self._empty + 1
+        if self._empty > _MOST_EMPTY:
+            raise PaginationError(
+                f"{name}: {_MOST_EMPTY} empty pages came in a row; the read was stopped, it would not come to"
+                " an end."
+            )
+        # A file or a table does not lead in circles, and equal rows in it are rows.
+        if step.rows and self._connector.speaks_http:
             digest = hashlib.blake2b(_encoded(step.rows), digest_size=_MARK_BYTES).digest()
             if digest in self._pages:
                 raise PaginationError(
@@ -319,6 +308,7 @@ class Reader:
         if place is None:
             return None
         return {
+            "of": self._of,
             "place": dict(place),
             "high": cursor_json(self._high),
             "until": cursor_json(self._query.until),
@@ -338,6 +328,26 @@ class Reader:
     def _gone(self, keys: Collection[str]) -> Page:
         self.ledger.inferred = len(keys)
         return Page(records=[Record(key=key, deleted=True, inferred=True) for key in keys])
+
+
+def _wish_mark(connector: Connector, wish: Wish) -> str:
+    """What a read is known by, so that it is not gone on with as another one."""
+    since = wish.since.cursor if isinstance(wish.since, Bookmark) else wish.since
+    fields = sorted(dict.fromkeys(wish.fields))
+    bounds = [cursor_json(since), cursor_json(wish.until)]
+    what = [connector.name, fields, bounds, sorted(wish.keys)]
+    return hashlib.blake2b(_encoded(what), digest_size=_MARK_BYTES).hexdigest()
+
+
+def _tombstone(key: object) -> Record | DeadLetter:
+    if isinstance(key, str) and key.strip():
+        return Record(key=key, deleted=True)
+    return DeadLetter(raw=key, code="no_key", message="a deletion without a key")
+
+
+def _without_cursor(record: Record, why: str) -> Record:
+    problem = FieldError(field="cursor", message=f"it is {record.cursor!r:.60}, {why}", code="unreadable")
+    return attrs.evolve(record, cursor=None, problems=(*record.problems, problem))
 
 
 def _place(resume: Place | None) -> Place | None:
@@ -366,7 +376,12 @@ def _encoded(value: object) -> bytes:
 
 
 def _back(cursor: CursorValue, look_back: timedelta) -> CursorValue:
-    return cursor - look_back if isinstance(cursor, datetime) else cursor
+    if not isinstance(cursor, datetime):
+        return cursor
+    try:
+        return cursor - look_back
+    except OverflowError:
+        return datetime.min.replace(tzinfo=cursor.tzinfo)
 
 
 def _less(one: CursorValue, other: CursorValue) -> bool:
@@ -380,4 +395,4 @@ def _less(one: CursorValue, other: CursorValue) -> bool:
     return one < other
 
 
-__all__ = ["Reader", "Wish"]
+__all__ = ["Reader"]

@@ -145,6 +145,11 @@ def expand(text: str) -> str:
     return _REFERENCE.sub(value, text)
 
 
+def is_reference(text: str) -> bool:
+    """Whether a text is a reference to an environment variable, and nothing besides."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
 def references(text: str) -> list[str]:
     """Names of the environment variables that a text refers to and that are not set."""
     return [name for name in _REFERENCE.findall(text) if name not in os.environ]
@@ -157,6 +162,7 @@ __all__ = [
     "evolved",
     "expand",
     "hidden",
+    "is_reference",
     "references",
     "secret",
     "setting",

@@ -12,7 +12,7 @@ import attrs
 from bulkeditor.connectors._admission import Admission, batches, derived
 from bulkeditor.connectors._asking import guarded, relay
 from bulkeditor.connectors._ledger import WriteLedger
-from bulkeditor.connectors._reading import Reader, Wish
+from bulkeditor.connectors._reading import Reader
 from bulkeditor.connectors._types import (
     STATUS,
     Batch,
@@ -23,6 +23,7 @@ from bulkeditor.connectors._types import (
     Record,
     Verdict,
 )
+from bulkeditor.connectors._wish import Wish
 from bulkeditor.errors import BulkEditorError, ReadOnlyError
 from bulkeditor.http import Request, Response, RetryPolicy, Sleep
 from bulkeditor.http._hooks import logger

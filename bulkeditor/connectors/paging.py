@@ -62,7 +62,7 @@ def next_links(
     while url is not None:
         response = yield request(url)
         found = rows_of(response, rows)
-        url = next(response) if callable(next) else _text(lookup(response.json(), next))
+        url = _following(response, next)
         yield Records(found, resume={"url": url}, complete=complete and url is None)
 
 
@@ -87,7 +87,7 @@ def cursors(
     while True:
         response = yield request(after)
         found = rows_of(response, rows)
-        after = next(response) if callable(next) else _text(lookup(response.json(), next))
+        after = _following(response, next)
         yield Records(found, resume={"after": after}, complete=complete and after is None)
         if after is None:
             return
@@ -197,9 +197,8 @@ def _odata_rows(body: object) -> Sequence[object]:
 
 
 def _odata_next(response: Response) -> str | None:
-    body: object = response.json()
     for path in ("d.__next", "@odata.nextLink", "odata.nextLink"):
-        link = _text(lookup(body, path))
+        link = _following(response, path)
         if link is not None:
             return link
     return None
@@ -212,6 +211,23 @@ def _ended(response: Response, reached: int, empty: int, total: str | None, more
     if total is not None and (number := _number(lookup(body, total), -1)) >= 0:
         return reached >= number
     return empty >= _ENOUGH
+
+
+def _following(response: Response, where: str | Callable[[Response], str | None]) -> str | None:
+    """The link or cursor of the next page; None where the system says that there is none.
+
+    Raises:
+        UnexpectedResponseError: It says something else, which must not pass for the end.
+    """
+    if callable(where):
+        return where(response)
+    found = lookup(response.json(), where)
+    if found is MISSING or found is None or found is False or found == "":
+        return None
+    text = _text(found)
+    if text is None:
+        raise response.unexpected(f"the next page is no text at {where!r}, but {found!r:.60}")
+    return text
 
 
 def _text(value: object) -> str | None:

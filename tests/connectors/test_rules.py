@@ -674,8 +674,8 @@ def test_versions_of_a_row_that_python_hashes_alike_are_both_read(mode, serve):
     [
         ({"since": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - what is refused
         ({"until": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - as above
-        ({"keys": "abc"}, "lists of names, not one text"),
-        ({"fields": "sku"}, "lists of names, not one text"),
+        ({"keys": "abc"}, "a list of texts"),
+        ({"fields": "sku"}, "a list of texts"),
         ({"keys": ["a"]}, "cannot read single records"),
         ({"known": ["a"]}, "cannot infer deletions"),
         ({"resume": {"place": 7}}, "resume of a page"),

@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
+from bulkeditor.connectors._admission import given
 from bulkeditor.connectors._asking import guarded
 from bulkeditor.connectors._bookmark import Bookmark
 from bulkeditor.connectors._checking import checks
@@ -16,7 +17,7 @@ from bulkeditor.connectors._config import hash_of, text_of
 from bulkeditor.connectors._declare import FREQUENCIES
 from bulkeditor.connectors._ledger import ReadLedger, WriteLedger
 from bulkeditor.connectors._opening import prepared
-from bulkeditor.connectors._reading import Reader, Wish
+from bulkeditor.connectors._reading import Reader
 from bulkeditor.connectors._shape import Drift
 from bulkeditor.connectors._steps import End, Flow, advance, nothing, one, pause, placed, remember
 from bulkeditor.connectors._types import (
@@ -31,6 +32,7 @@ from bulkeditor.connectors._types import (
     PurchaseOrder,
     Record,
 )
+from bulkeditor.connectors._wish import Wish
 from bulkeditor.connectors._writing import Writer
 from bulkeditor.errors import BulkEditorError, ConfigurationError
 from bulkeditor.http import Session, Exchange, Request, Response, Sleep
@@ -218,12 +220,12 @@ class ConnectorSession:
         Raises:
             ReadOnlyError: The connector's direction is ``inbound``.
         """
-        given = list(changes)
+        own = given(changes)
         found: dict[int, list[Outcome]] = {}
-        with closing(self.outcomes(given, look=look, idempotency_key=idempotency_key)) as outcomes:
+        with closing(self.outcomes(own, look=look, idempotency_key=idempotency_key)) as outcomes:
             for outcome in outcomes:
                 found.setdefault(id(outcome.change), []).append(outcome)
-        return [found[id(change)].pop(0) for change in given]
+        return [found[id(change)].pop(0) for change in own]
 
     def outcomes(
         self, changes: Iterable[Change], *, look: bool = True, idempotency_key: str | None = None
@@ -241,7 +243,7 @@ class ConnectorSession:
         config = self._http.config
         writer = self._writer = Writer(
             self._connector,
-            list(changes),
+            given(changes),
             policy=config.retry,
             now=config.clock.now(),
             look=look,
