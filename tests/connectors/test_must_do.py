@@ -164,6 +164,10 @@ def changed(it: Tried) -> None:
     if it.system.narrow:
         # The vendor filters: what did not change was not sent either.
         assert it.session.ledger.read < len(KEYS)
+    # The lower bound is inclusive, whatever part of the record it was that changed.
+    at = (moment + timedelta(hours=3)).replace(microsecond=0)
+    it.fake.edit(KEYS[5], {"title": "of another name"}, changed_at=at)
+    assert [record.key for record in it.session.read(since=at)] == [KEYS[5]]
 
 
 @can("stock by location")
