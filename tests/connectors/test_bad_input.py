@@ -23,9 +23,10 @@ from tests.connectors.vendors import SYSTEMS, System
 KEYS = [f"BAD-{number}" for number in range(6)]
 # A price that nothing else on the wire looks like, and the record that has it.
 ODD, ODD_PRICE = KEYS[2], Decimal("7321.50")
-PRICE_ON_THE_WIRE = rb'"?7321\.50*"?'
+# A value of its own: the port of a stand-in may hold the same digits.
+PRICE_ON_THE_WIRE = rb'(?<=[:\[ ])"?7321\.50*"?(?=\s*[,\]}])'
 ODD_STOCK = 4711
-STOCK_ON_THE_WIRE = rb'"?4711(?:\.0+)?"?'
+STOCK_ON_THE_WIRE = rb'(?<=[:\[ ])"?4711(?:\.0+)?"?(?=\s*[,\]}])'
 
 pytestmark = pytest.mark.parametrize(
     "system", [pytest.param(each, id=name) for name, each in SYSTEMS.items()]
