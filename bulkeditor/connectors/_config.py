@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import types
 import typing
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
@@ -42,7 +43,7 @@ def from_config(config: Mapping[str, object], *, connectors: Iterable[type[Conne
             choices.
         ConfigurationError: There is no such integration.
     """
-    classes = tuple(connectors)
+    classes, config = tuple(connectors), _object(config)
     name = config.get("integration")
     if not isinstance(name, str):
         stock = "locations" in config or "sync_rules" in config
@@ -66,6 +67,7 @@ def load(cls: type[C], config: Mapping[str, object]) -> C:
         InvalidInputError: Keys are unknown or missing, or values cannot work; each is named, with the
             choices.
     """
+    config = _object(config)
     named = config.get("integration", cls.name)
     settings = settings_of(cls)
     hints = _hints(cls)
@@ -87,6 +89,8 @@ def load(cls: type[C], config: Mapping[str, object]) -> C:
             values[settings[key].alias or key] = _typed(value, settings[key], hints)
         except BulkEditorError as error:
             errors += _under(key, error)
+        except Exception:  # noqa: BLE001 - the library below raises whatever it trips over
+            errors.append(FieldError(field=key, message=f"it cannot be {_written(value)}", code="invalid"))
     if not errors:
         try:
             return cls(**values)
@@ -94,6 +98,16 @@ def load(cls: type[C], config: Mapping[str, object]) -> C:
             errors += _under(None, error)
     text = "; ".join(map(str, errors))
     raise InvalidInputError(f"{cls.name}: {text}", errors=errors, hint=f"It may hold {', '.join(settings)}.")
+
+
+def _object(config: object) -> Mapping[str, object]:
+    if isinstance(config, Mapping):
+        return {str(key): value for key, value in cast("Mapping[object, object]", config).items()}
+    raise InvalidInputError(f"A configuration is an object of settings, not {type(config).__name__}.")
+
+
+def _written(value: object) -> str:
+    return f"{value!r:.60}".encode(errors="backslashreplace").decode()
 
 
 def _hints(cls: type[Configured]) -> Mapping[str, Any]:
@@ -110,7 +124,8 @@ def _typed(value: object, field: attrs.Attribute[Any], hints: Mapping[str, Any])
             return value  # expanded when it is needed, so that it never stands in a configuration
         raise InvalidInputError("expected text")  # without the value: it may be the secret
     hint = hints.get(field.name, object)
-    wanted = typing.get_args(hint) or (hint,)
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    wanted = typing.get_args(hint) if union else (hint,)
     given = _expanded(value)
     if isinstance(given, str) and str in wanted:
         return given
@@ -132,6 +147,7 @@ def _zone(name: str) -> tzinfo:
 
 def _expanded(value: object) -> object:
     if isinstance(value, str):
+        value.encode()  # half a character stands in no configuration
         return expand(value)
     if isinstance(value, Mapping):
         return {key: _expanded(item) for key, item in cast("Mapping[str, object]", value).items()}

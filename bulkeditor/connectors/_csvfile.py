@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from bulkeditor._files import written_whole
 from bulkeditor._spreadsheet import guard, unguard
 from bulkeditor.connectors._settings import setting
 from bulkeditor.connectors._tablefile import Cells, Edit, Table, TableFile, cell_text, columns_of
-from bulkeditor.errors import ConfigurationError
+from bulkeditor.errors import ConfigurationError, InvalidInputError
 
 _DELIMITERS: Final = ",;\t|"
 _MARK: Final = "\ufeff"
@@ -56,17 +57,27 @@ class CSVFile(TableFile):
     def rewritten(self, edit: Edit, added: list[Mapping[str, object]]) -> None:
         """Write the file anew, whole or not at all."""
         target = Path(self.path).resolve()
+        # One encoder for the whole file: each new one would begin with a byte order mark.
+        encoder = codecs.getincrementalencoder(self.encoding)()
         with self.opened() as table, written_whole(target) as file:
             assert isinstance(table, _Source)
-            file.write(table.head.encode(self.encoding))
+            file.write(encoder.encode(table.head))
             for raw, row in table.records():
                 changed = None if row is None else edit(row)
                 text = (
                     raw if row is None or changed is None else table.line({**_mapping(row), **changed}, raw)
                 )
-                file.write(text.encode(self.encoding))
+                file.write(self._bytes(encoder, text))
             for row in added:
-                file.write(table.line(row, "").encode(self.encoding))
+                file.write(self._bytes(encoder, table.line(row, "")))
+            file.write(encoder.encode("", final=True))
+
+    def _bytes(self, encoder: codecs.IncrementalEncoder, text: str) -> bytes:
+        try:
+            return encoder.encode(text)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start]
+            raise InvalidInputError(f"{character!r} cannot be written as {self.encoding}.") from error
 
 
 class _Source:
@@ -77,6 +88,8 @@ class _Source:
         first = next(self._lines, "")
         self._mark = _MARK if first.startswith(_MARK) else ""
         self._delimiter = file.delimiter or _delimiter(first)
+        if len(self._delimiter) != 1:
+            raise ConfigurationError(f"The delimiter of a CSV file is one character, not {file.delimiter!r}.")
         self._end = "\r\n" if first.endswith("\r\n") else "\n"
         reader = csv.reader(self._lines.again(first.removeprefix(_MARK)), delimiter=self._delimiter)
         self._reader = reader
@@ -101,7 +114,19 @@ class _Source:
                 yield self._whole(self._lines.taken()), [str(error)]
                 continue
             raw = self._whole(self._lines.taken())
-            yield raw, self._row(cells) if any(cells) else None
+            if "\n" in raw.rstrip("\r\n") and not self._closed(raw):
+                # The lines below would stand in one cell of this row, and be gone without a word.
+                yield raw, ["a quote is not closed"]
+            else:
+                yield raw, self._row(cells) if any(cells) else None
+
+    def _closed(self, raw: str) -> bool:
+        """Whether the quotes of a record over several lines are where they belong."""
+        reader = csv.reader(raw.splitlines(keepends=True), delimiter=self._delimiter, strict=True)
+        try:
+            return sum(1 for _ in reader) == 1
+        except csv.Error:
+            return False
 
     def line(self, row: Mapping[str, object], before: str) -> str:
         """A row as text; every cell quoted where the row was so before."""
@@ -118,8 +143,8 @@ class _Source:
     def _row(self, cells: list[str]) -> Cells:
         if len(cells) > len(self.names):
             return list[object](cells)
-        padded = [*cells, *[""] * (len(self.names) - len(cells))]
-        return {name: _value(cell) for name, cell in zip(self.names, padded, strict=True)}
+        # A row that is cut off says nothing of the fields that it lacks, not that they are empty.
+        return {name: _value(cell) for name, cell in zip(self.names, cells, strict=False)}
 
     def _whole(self, text: str) -> str:
         """A record's text with a line end, so that what is appended stands on a line of its own."""

@@ -13,13 +13,17 @@ from typing import Any, ClassVar, Final, cast
 
 from bulkeditor._files import written_whole
 from bulkeditor.connectors._settings import setting
-from bulkeditor.connectors._tablefile import Cells, Edit, Formula, Table, TableFile, columns_of
-from bulkeditor.errors import ConfigurationError, MissingExtraError
+from bulkeditor.connectors._tablefile import Broken, Cells, Edit, Formula, Table, TableFile, columns_of
+from bulkeditor.errors import ConfigurationError, InvalidInputError, MissingExtraError
 
 # A number format of nothing but zeros shows 42 as 00042.
 _PADDED: Final = re.compile(r"0{2,}")
 # Digits that Excel's numbers hold; more of them are kept as text.
 _DIGITS: Final = 15
+# Characters that a cell holds; the library would cut off the rest.
+_LONGEST: Final = 32_767
+# Controls, and halves of characters.
+_UNHELD: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 class ExcelFile(TableFile):
@@ -64,7 +68,11 @@ class ExcelFile(TableFile):
             sheet = self._sheet(book)
             for number, changed in changes.items():
                 for name, value in changed.items():
-                    _put(sheet.cell(row=number, column=names.index(name) + 1), value)
+                    try:
+                        _put(sheet.cell(row=number, column=names.index(name) + 1), value)
+                    except (AttributeError, ValueError) as error:
+                        # A part of a merged cell, or a character that a workbook cannot hold.
+                        raise InvalidInputError(f"Row {number}, {name}: it cannot be written.") from error
             saved = BytesIO()
             book.save(saved)
         finally:
@@ -105,6 +113,9 @@ class _Source:
     """A sheet with its values, and once more with its formulas."""
 
     def __init__(self, file: ExcelFile, values: Any, formulas: Any) -> None:
+        for sheet in (values, formulas):
+            # What a file says of its size is not always so, and what is beyond would be gone without a word.
+            sheet.reset_dimensions()
         self._values = values.iter_rows()
         self._formulas = formulas.iter_rows()
         # The last row that holds anything.
@@ -137,7 +148,8 @@ class _Source:
 
 
 def _value(shown: Any, computed: Any, *, marked: bool) -> object:
-    value = _plain(shown.value, shown.number_format or "")
+    failed = shown.data_type == "e"
+    value = Broken(str(shown.value)) if failed else _plain(shown.value, shown.number_format or "")
     # One that Excel has never computed is no empty cell: it stays a formula, which no field can be read from.
     computes = computed.data_type == "f" and (marked or value is None)
     return Formula(str(computed.value), value) if computes else value
@@ -165,6 +177,8 @@ def _put(cell: Any, value: object) -> None:
         return
     if isinstance(value, list | tuple):
         value = ",".join(map(str, cast("Sequence[object]", value)))
+    if isinstance(value, str) and (len(value) > _LONGEST or _UNHELD.search(value)):
+        raise ValueError("it is longer than a cell, or holds a character that no workbook can")
     cell.value = value
     if isinstance(value, str):
         # Set by hand, because a text that begins with "=" would be taken for a formula.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cached_property
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from bulkeditor._secret import secret as as_secret
 from bulkeditor.connectors._bookmark import cursor_json, cursor_value
 from bulkeditor.connectors._convert import Boolean, Converter, DateTime, Number, Raw, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
-from bulkeditor.connectors._fields import Field, known_converter
+from bulkeditor.connectors._fields import BROKEN, Field, known_converter
 from bulkeditor.connectors._layout import Layout
 from bulkeditor.connectors._settings import setting
 from bulkeditor.connectors._types import (
@@ -34,7 +34,7 @@ from bulkeditor.connectors._types import (
     Writing,
 )
 from bulkeditor.connectors.base import Connector
-from bulkeditor.errors import ConfigurationError, MissingExtraError, ServerError
+from bulkeditor.errors import ConfigurationError, InvalidInputError, MissingExtraError, ServerError
 
 _PAGE: Final = 1000
 _NO_COLUMNS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -88,7 +88,10 @@ class SQLTable(Connector):
         """How rows become records."""
         name, columns = self.cursor_name, self._table.columns
         kind = self._converter(name, columns[name]) if name is not None and name in columns else None
-        return Layout.declared(self.key_name, name, self.read_fields(), cursor_type=kind)
+        layout = Layout.declared(self.key_name, name, self.read_fields(), cursor_type=kind)
+        if layout.cursor is not None and isinstance(self._column(layout.cursor).type, _sqlalchemy().Date):
+            return attrs.evolve(layout, cursor=Field(layout.cursor.source, _Day(zone=self.zone)))
+        return layout
 
     def read_fields(self) -> Mapping[str, Field]:
         """The columns, or what ``columns`` makes of them."""
@@ -160,7 +163,7 @@ class SQLTable(Connector):
         engine, problem = None, "it names no database"
         try:
             engine = sql.create_engine(self.secret("database").reveal(), poolclass=sql.pool.NullPool)
-        except sql.exc.ArgumentError:
+        except (sql.exc.ArgumentError, ValueError):
             pass  # its text may quote the password
         except ImportError as error:
             problem = f"there is no module {error.name}"
@@ -214,13 +217,22 @@ class SQLTable(Connector):
 
     @property
     def _key_column(self) -> Any:
-        return self._table.columns[str(self.layout().key.source)]
+        return self._column(self.layout().key)
 
     @property
     def _cursor_column(self) -> Any:
         cursor = self.layout().cursor
         assert cursor is not None
-        return self._table.columns[str(cursor.source)]
+        return self._column(cursor)
+
+    def _column(self, field: Field) -> Any:
+        columns = self._table.columns
+        if str(field.source) not in columns:
+            raise ConfigurationError(
+                f"{self.table} has no column {field.source!r}.",
+                hint=f"There are {', '.join(column.name for column in columns)}.",
+            )
+        return columns[str(field.source)]
 
     def _page(self, query: Query, place: Place, size: int) -> list[Mapping[str, object]]:
         sql, key = _sqlalchemy(), self._key_column
@@ -262,9 +274,17 @@ class SQLTable(Connector):
 
     def _bound(self, value: CursorValue | None) -> object:
         """A bound as the column has it: a time without a zone where it keeps none."""
-        if isinstance(value, datetime) and not getattr(self._cursor_column.type, "timezone", False):
-            return value.astimezone(self.zone).replace(tzinfo=None)
-        return value
+        sql, kind = _sqlalchemy(), self._cursor_column.type
+        if not isinstance(value, datetime):
+            return value
+        if isinstance(kind, sql.String):
+            raise InvalidInputError(
+                f"The cursor of {self.table} is a text: since and until must be such texts, too.",
+                hint="Better still, give the table a column that is a time.",
+            )
+        if isinstance(kind, sql.Date):
+            return value.astimezone(self.zone).date()
+        return value if getattr(kind, "timezone", False) else value.astimezone(self.zone).replace(tzinfo=None)
 
     def _converter(self, name: str, column: Any) -> Converter:
         sql = _sqlalchemy()
@@ -272,9 +292,10 @@ class SQLTable(Connector):
         if found is not None and not isinstance(found, DateTime):
             return found
         for kind, converter in (
-            (sql.DateTime, DateTime(zone=self.zone)),
+            (sql.DateTime, _Moment(zone=self.zone, aware=getattr(column.type, "timezone", False))),
             (sql.Boolean, Boolean()),
             (sql.Numeric, Number()),
+            (sql.Float, Number()),
             (sql.String, Text()),
         ):
             if isinstance(column.type, kind):
@@ -286,6 +307,9 @@ class SQLTable(Connector):
         try:
             with connection.begin_nested():
                 return self._apply(connection, change)
+        except BROKEN as error:
+            # Such as a number that the driver cannot send, or a value that no column can hold.
+            return change.outcome("dead_lettered", str(error), code="unwritable_value")
         except (sql.exc.IntegrityError, sql.exc.DataError, sql.exc.StatementError) as error:
             # A deadlock or a lock: this very row may be taken the next time.
             retryable = isinstance(error, sql.exc.OperationalError)
@@ -295,7 +319,9 @@ class SQLTable(Connector):
     def _apply(self, connection: Any, change: Change) -> Outcome:
         sql, fields = _sqlalchemy(), self.read_fields()
         key, columns = self._key_column, self._table.columns
-        same = key == change.key
+        # A database would take "007" for 7.
+        other = isinstance(key.type, sql.Integer) and not _same_number(change.key)
+        same = sql.false() if other else key == change.key
         strange = [name for name in change.delta if name not in fields]
         if strange:
             return change.outcome(
@@ -310,18 +336,46 @@ class SQLTable(Connector):
         for name, difference in change.delta.items():
             column = columns[str(fields[name].source)]
             values[column.name] = column + difference
-        where = [same]
+        moved = [columns[str(fields[name].source)] for name in change.delta]
+        # Nothing and a difference make nothing.
+        where = [same, *(column.is_not(None) for column in moved)]
         for name, value in (change.expected or {}).items():
             column = columns[str(fields[name].source)]
             where.append(column.is_(None) if value is None else column == fields[name].write(value))
         if connection.execute(sql.update(self._table).where(*where).values(values)).rowcount:
             return change.outcome("updated")
         if connection.execute(sql.select(key).where(same)).first() is not None:
-            return change.outcome("conflicted", "it is not as expected any more", code="changed")
+            other = ", or holds no number that could be moved" if moved else ""
+            return change.outcome("conflicted", f"it is not as expected any more{other}", code="changed")
         if not self.insert or change.delta:
             return _nowhere(change)
         connection.execute(sql.insert(self._table).values({key.name: change.key, **values}))
         return change.outcome("created")
+
+
+@attrs.frozen(kw_only=True)
+class _Moment(DateTime):
+    """A time as a column takes it: with a zone, or without one in the table's."""
+
+    aware: bool = False
+
+    def write(self, value: object) -> object:
+        time = self.read(value)
+        return time if self.aware else time.astimezone(self.zone).replace(tzinfo=None)
+
+
+@attrs.frozen(kw_only=True)
+class _Day(DateTime):
+    """A day as a cursor: the time at which it begins."""
+
+    def read(self, value: object) -> datetime:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day, tzinfo=self.zone)
+        return DateTime.read(self, value)
+
+
+def _same_number(key: str) -> bool:
+    return key.removeprefix("-").isdecimal() and key == str(int(key))
 
 
 def _nowhere(change: Change) -> Outcome:

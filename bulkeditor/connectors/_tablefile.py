@@ -183,7 +183,10 @@ class TableFile(Connector):
         return found
 
     def _ensure_columns(self, names: list[str]) -> None:
-        missing = [column for column in self.columns.values() if column not in names]
+        layout = self.layout()
+        used = [str(field.source) for field in (layout.key, layout.cursor) if field is not None]
+        wanted = dict.fromkeys([*self.columns.values(), *used])
+        missing = [column for column in wanted if column not in names]
         if missing:
             raise ConfigurationError(
                 f"{self.path} has no column {', '.join(map(repr, missing))}.",
@@ -288,6 +291,17 @@ class Formula:
     value: object = None
 
 
+@attrs.frozen
+class Broken:
+    """A cell that shows an error (``#N/A``) instead of a value; no field can be read from it.
+
+    Args:
+        text: The error.
+    """
+
+    text: str
+
+
 def _key(field: Field, row: Cells) -> str | None:
     if not isinstance(row, Mapping):
         return None
@@ -327,4 +341,4 @@ def columns_of(path: str | os.PathLike[str], names: list[str]) -> list[str]:
     return found
 
 
-__all__ = ["Cells", "Edit", "Formula", "Table", "TableFile", "cell_text", "columns_of"]
+__all__ = ["Broken", "Cells", "Edit", "Formula", "Table", "TableFile", "cell_text", "columns_of"]
