@@ -320,8 +320,8 @@ class SQLTable(Connector):
         sql, fields = _sqlalchemy(), self.read_fields()
         key, columns = self._key_column, self._table.columns
         # A database would take "007" for 7.
-        other = isinstance(key.type, sql.Integer) and not _same_number(change.key)
-        same = sql.false() if other else key == change.key
+        foreign = isinstance(key.type, sql.Integer) and not _same_number(change.key)
+        same = sql.false() if foreign else key == change.key
         strange = [name for name in change.delta if name not in fields]
         if strange:
             return change.outcome(
