@@ -13,6 +13,8 @@ from typing import Final, Literal, cast
 
 import attrs
 
+from bulkeditor.errors import ConfigurationError
+
 _PLAIN: Final = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 # SAP's OData V2: milliseconds since 1970, with an offset in minutes that is information only.
 _ODATA_DATE: Final = re.compile(r"/Date\((-?\d{1,18})(?:[+-]\d{1,4})?\)/", re.ASCII)
@@ -71,6 +73,13 @@ class Number(Converter):
     group: str = ""
     as_text: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        if self.group and (self.group == self.decimal or any(mark in "+-0123456789" for mark in self.group)):
+            raise ConfigurationError(
+                f"group is {self.group!r:.60}, which cannot be told from the rest of a number.",
+                hint=f"The decimal mark is {self.decimal!r}; between thousands stands another mark, or none.",
+            )
+
     def read(self, value: object) -> Decimal:
         """An exact number; NaN, infinity and absurd sizes are refused."""
         number = self._number(value)
@@ -109,15 +118,23 @@ class Number(Converter):
             text = text.replace(self.group, "")
         if self.decimal == ",":
             if "." in text:
-                raise ValueError(f"{value!r:.60} has a point, and the decimal mark is a comma")
+                thousands = "" if self.group else "; if it stands between thousands, declare group='.'"
+                raise ValueError(f"{value!r:.60} has a point, and the decimal mark is a comma{thousands}")
             text = text.replace(",", ".")
         if not _PLAIN.fullmatch(text):
-            comma = ", and its decimal mark is not declared to be a comma" if "," in text else ""
-            raise ValueError(f"{value!r:.60} is no number{comma}")
+            raise ValueError(f"{value!r:.60} is no number{self._undeclared(text)}")
         try:
             return Decimal(text)
         except InvalidOperation as error:
             raise ValueError(f"{value!r:.60} is no number") from error
+
+    def _undeclared(self, text: str) -> str:
+        """What may have to be declared for a text with a comma, where a point is the decimal mark."""
+        if "," not in text:
+            return ""
+        if "." in text and not self.group:
+            return "; if the comma stands between thousands, declare group=','"
+        return ", and its decimal mark is not declared to be a comma"
 
 
 def _ours(text: str) -> Decimal:

@@ -30,6 +30,18 @@ _PAGE: Final = 1000
 _NO_COLUMNS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
+def _names(columns: Mapping[str, object]) -> Mapping[str, object]:
+    """Converter: columns are named, and how their texts are written is said for the whole file."""
+    for name, given in columns.items():
+        if not isinstance(given, str):
+            raise ConfigurationError(
+                f"columns: {name!r} must be the name of a column, got {type(given).__name__}.",
+                hint=f"Write {{{name!r}: 'Its heading'}}; how numbers and times are written is said by the"
+                " file's decimal, group and zone.",
+            )
+    return columns
+
+
 class Table(Protocol):
     """An open file."""
 
@@ -65,6 +77,8 @@ class TableFile(Connector):
             rows.
         columns: Our field names to columns; without it every column is a field of its own name.
         decimal: The decimal mark in texts.
+        group: The mark between thousands in texts (``1.234,50``); numbers without it are read as well, and it
+            is not written.
         zone: The zone of times that carry none.
         append: Whether a change to a key that is not there makes a new row.
     """
@@ -79,8 +93,9 @@ class TableFile(Connector):
     path: str | os.PathLike[str] = attrs.field(kw_only=False, metadata={"positional": True})
     key_name: str = setting(alias="key", json="key", default="sku")
     cursor_name: str | None = setting(alias="cursor", json="cursor", default=None)
-    columns: Mapping[str, str] = setting(default=_NO_COLUMNS)
+    columns: Mapping[str, str] = setting(default=_NO_COLUMNS, converter=_names)
     decimal: Literal[".", ","] = setting(default=".")
+    group: str = setting(default="")
     zone: tzinfo | None = setting(default=None)
     append: bool = setting(default=False)
 
@@ -175,7 +190,7 @@ class TableFile(Connector):
     def _converter(self, name: str) -> Converter:
         found = known_converter(name) or Text()
         if isinstance(found, Number):
-            return attrs.evolve(found, decimal=self.decimal, as_text=self.texts)
+            return attrs.evolve(found, decimal=self.decimal, group=self.group, as_text=self.texts)
         if isinstance(found, DateTime):
             return attrs.evolve(found, zone=self.zone)
         if name == self.cursor_name:

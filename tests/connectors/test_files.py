@@ -41,6 +41,47 @@ def path(tmp_path):
 # --- reading CSV
 
 
+@pytest.mark.parametrize(
+    "load", [CSVFile, lambda path, **more: from_config({"integration": "csv", "path": str(path), **more})]
+)
+def test_a_mark_between_thousands_is_declared(path, load):
+    path.write_text("sku;price\na;1.234,50\nb;1234,5\nc;12.34,5\n")
+    (a, b, c), ledger, _ = read(load(path, decimal=",", group="."))
+    assert (a["price"], b["price"]) == (Decimal("1234.50"), Decimal("1234.5"))
+    assert [problem.field for problem in c.problems] == ["price"]
+    assert ledger.balanced
+    (a, *_), _, _ = read(load(path, decimal=","))
+    assert "declare group='.'" in str(a.problems[0])
+
+
+def test_a_mark_between_thousands_in_excel(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["sku", "price"], ["a", "1'234.50"], ["b", 1234.5]):
+        book.active.append(row)
+    book.save(tmp_path / "erp.xlsx")
+    records, _, _ = read(ExcelFile(tmp_path / "erp.xlsx", group="'"))
+    assert [record["price"] for record in records] == [Decimal("1234.50"), Decimal("1234.5")]
+
+
+def test_a_grouped_amount_is_compared_by_value_and_written_without_the_mark(path):
+    path.write_text("sku;price\na;1.234,50\nb;2.000,00\n")
+    changes = [Change(key="a", values={"price": Decimal("1234.5")}), Change(key="b", values={"price": 3000})]
+    assert write(CSVFile(path, decimal=",", group="."), *changes) == [("unchanged", None), ("updated", None)]
+    assert path.read_text() == "sku;price\na;1.234,50\nb;3000\n"
+
+
+def test_marks_that_cannot_be_told_apart_are_refused(path):
+    path.write_text("sku,price\n")
+    for group in (".", "0"):
+        with pytest.raises(be.ConfigurationError, match="cannot be told from the rest"):
+            read(CSVFile(path, group=group))
+    with pytest.raises(
+        be.ConfigurationError, match=r"columns: 'price' must be the name of a column"
+    ) as caught:
+        CSVFile(path, columns={"sku": "sku", "price": be.field("price", be.Money(decimal=","))})
+    assert "decimal, group and zone" in caught.value.hint
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
