@@ -24,6 +24,11 @@ WRITABLE: Final = (
 _COLUMNS: Final = frozenset(WRITABLE)
 
 
+def changeable(name: str) -> bool:
+    """Whether there is such a field, or entry (``custom_fields.season``), and it can be changed."""
+    return name in _COLUMNS or (column_of(name) == CUSTOM and entry_of(name) is not None)
+
+
 def check_fields(names: Iterable[str], who: object) -> None:
     """Refuse fields that cannot be changed.
 
@@ -35,7 +40,7 @@ def check_fields(names: Iterable[str], who: object) -> None:
         InvalidInputError: There is no such field, or the server alone sets it.
     """
     for name in names:
-        if name not in _COLUMNS and (column_of(name) != CUSTOM or entry_of(name) is None):
+        if not changeable(name):
             _refuse(name, who)
 
 
@@ -128,4 +133,4 @@ def _without_floats(value: JSON) -> JSON:
     return value
 
 
-__all__ = ["WRITABLE", "check_fields", "normal_changes", "normal_value"]
+__all__ = ["WRITABLE", "changeable", "check_fields", "normal_changes", "normal_value"]

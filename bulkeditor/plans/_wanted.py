@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 import attrs
 
 from bulkeditor.api._rows import Given
+from bulkeditor.connectors import Record
 from bulkeditor.errors import InvalidInputError
 from bulkeditor.models import JSON, UNSET, Product, ProductUpdate
 from bulkeditor.plans._amounts import refused
-from bulkeditor.plans._build import plan_read
+from bulkeditor.plans._build import Planned, plan_read
 from bulkeditor.plans._document import PlanDocument
 from bulkeditor.plans._draft import Draft
 from bulkeditor.plans._exact import CUSTOM, column_of
 from bulkeditor.plans._gather import Gathering, Origin
 from bulkeditor.plans._guard import Guard
 from bulkeditor.plans._planner import checked_guards, columns_for
+from bulkeditor.plans._records import wish_of
 from bulkeditor.plans._rows import SkippedRow, Value
 from bulkeditor.plans._rule import Changes, Skip
 from bulkeditor.plans._values import check_fields
+
+WantedRow: TypeAlias = Given | Record
+"""What one product shall be: an update, a mapping, or what a connector's session read."""
 
 Entries = Literal["merge", "replace"]
 """Custom fields of a product that a row does not name: ``merge`` leaves them, ``replace`` takes them away."""
@@ -35,12 +40,21 @@ class Wanted:
         sku: Its SKU, when it is found by that.
         changes: Absolute values by field.
         source: Where they come from, in words.
+        skips: Why a field, or the whole product, is left alone.
+        strange: Fields that were given and that the shop cannot be given.
     """
 
     id: str | None
     sku: str | None
     changes: Changes
     source: str
+    skips: tuple[Skip, ...] = ()
+    strange: tuple[str, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is left alone whatever the shop holds."""
+        return bool(self.skips) and not self.changes
 
     @property
     def reads(self) -> frozenset[str]:
@@ -60,7 +74,8 @@ class WantedRows:
     """Rows of absolute values, to be held against what the shop holds.
 
     Args:
-        rows: Updates, or mappings with ``id`` or ``sku`` and the fields that the product shall have.
+        rows: Updates, mappings with ``id`` or ``sku`` and the fields that the product shall have, or records
+            of a connector.
         entries: What happens to custom fields that a row does not name.
         guards: The limits.
         source: Where the rows come from, in words: the reason of each row.
@@ -71,15 +86,16 @@ class WantedRows:
 
     def __init__(
         self,
-        rows: Iterable[Given],
+        rows: Iterable[WantedRow],
         *,
         entries: Entries = "merge",
         guards: Guard | Iterable[Guard] = (),
         source: str = "as given",
     ) -> None:
-        if isinstance(rows, Mapping | ProductUpdate | str):
+        if isinstance(rows, Mapping | ProductUpdate | Record | str):
             raise refused("rows", "must be a list of rows, got one alone", "Write [row].")
         self._rows = [_wanted(index, row, entries, source) for index, row in enumerate(rows)]
+        self._sought = [row for row in self._rows if not row.settled]
         self._guards = checked_guards(guards)
         self._source = source
 
@@ -91,12 +107,12 @@ class WantedRows:
     @property
     def ids(self) -> Sequence[str]:
         """Products that are found by their id, each once."""
-        return list(dict.fromkeys(row.id for row in self._rows if row.id is not None))
+        return list(dict.fromkeys(row.id for row in self._sought if row.id is not None))
 
     @property
     def skus(self) -> Sequence[str]:
         """Products that are found by their SKU, each once."""
-        return list(dict.fromkeys(row.sku for row in self._rows if row.id is None and row.sku is not None))
+        return list(dict.fromkeys(row.sku for row in self._sought if row.id is None and row.sku is not None))
 
     def document(
         self,
@@ -118,6 +134,9 @@ class WantedRows:
         columns = self.columns
         seen: set[str] = set()
         for row in self._rows:
+            if row.settled:
+                gathering.add(Planned(skipped=_left_alone(row, row.id)))
+                continue
             found = by_id.get(row.id, ()) if row.id is not None else by_sku.get(row.sku or "", ())
             if len(found) != 1:
                 gathering.skip(_not_one(row, len(found), uncertain))
@@ -125,12 +144,20 @@ class WantedRows:
                 gathering.skip(_given_twice(row, found[0].id))
             else:
                 seen.add(found[0].id)
-                gathering.add(plan_read(found[0], columns, [row], self._guards))
+                planned = plan_read(found[0], columns, [row], self._guards)
+                planned.skipped += _left_alone(row, found[0].id)
+                gathering.add(planned)
+        for name in dict.fromkeys(name for row in self._rows for name in row.strange):
+            gathering.note(_no_field(name, sum(name in row.strange for row in self._rows)))
         return gathering.document(origin, filter="the products of the rows", updates=[self._source])
 
 
 def _wanted(index: int, given: object, entries: Entries, source: str) -> Wanted:
     who = f"row {index}"
+    if isinstance(given, Record):
+        wish = wish_of(given)
+        check_fields(wish.changes, who)
+        return Wanted(wish.id, wish.sku, _changes(wish.changes, entries), source, wish.skips, wish.strange)
     values = _given(who, given)
     ident, sku = _key(values, "id"), _key(values, "sku")
     if ident is None and sku is None:
@@ -147,7 +174,9 @@ def _given(who: str, given: object) -> Mapping[str, object]:
         keys = {name: getattr(given, name) for name in ("id", "sku")}
         return {**{name: value for name, value in keys.items() if value}, **given.changes}
     if not isinstance(given, Mapping):
-        raise InvalidInputError(f"{who} must be a ProductUpdate or a mapping, got {type(given).__name__}.")
+        raise InvalidInputError(
+            f"{who} must be a ProductUpdate, a mapping or a Record, got {type(given).__name__}."
+        )
     values = cast("Mapping[str, object]", given)
     return {name: value for name, value in values.items() if value is not UNSET}
 
@@ -164,6 +193,18 @@ def _changes(values: Mapping[str, Value], entries: Entries) -> Changes:
     changes = {name: value for name, value in values.items() if name != CUSTOM}
     members = cast("Mapping[str, JSON]", given)
     return {**changes, **{f"{CUSTOM}.{name}": value for name, value in members.items()}}
+
+
+def _left_alone(row: Wanted, product: str | None) -> list[SkippedRow]:
+    return [
+        SkippedRow(product=product, sku=row.sku, field=skip.field, code=skip.code, reason=skip.reason)
+        for skip in row.skips
+    ]
+
+
+def _no_field(name: str, count: int) -> SkippedRow:
+    reason = f"{count} records have it, and it is no field of the shop that can be changed"
+    return SkippedRow(product=None, field=name, code="no_such_field", reason=reason)
 
 
 def _given_twice(row: Wanted, ident: str) -> SkippedRow:
@@ -183,4 +224,4 @@ def _not_one(row: Wanted, count: int, uncertain: Collection[str]) -> SkippedRow:
     return SkippedRow(product=row.id, sku=row.sku, code=code, reason=reason)
 
 
-__all__ = ["Entries", "Wanted", "WantedRows"]
+__all__ = ["Entries", "Wanted", "WantedRow", "WantedRows"]

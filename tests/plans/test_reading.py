@@ -210,7 +210,7 @@ def test_guards_hold_for_absolute_values_too(shop: Any) -> None:
         ([{"id": 7, "price": 1}], "row 0 names no product"),
         ([{"id": "1", "pric": 1}], "row 0: 'pric' is no field.*Did you mean 'price'"),
         ([{"id": "1"}, {"id": "2", "created_at": None}], "row 1: 'created_at'"),
-        ([7], "row 0 must be a ProductUpdate or a mapping"),
+        ([7], "row 0 must be a ProductUpdate, a mapping or a Record"),
         ({"id": "1"}, "must be a list of rows"),
     ],
 )

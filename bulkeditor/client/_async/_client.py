@@ -15,6 +15,7 @@ import attrs
 from bulkeditor._secret import Secret
 from bulkeditor.client._async._core import AsyncCore
 from bulkeditor.client._embedded import start_sandbox
+from bulkeditor.client._given import AsyncRows, collected_async
 from bulkeditor.client._options import Options, Tuning, session_config, tuning_changes
 from bulkeditor.client._store import Store
 from bulkeditor.http import AsyncSession, Clock, Hooks, RateLimit, Response, RetryPolicy
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import httpx
 
     from bulkeditor.api._filters import Filter
-    from bulkeditor.api._rows import Given
     from bulkeditor.client._async._analytics import AsyncAnalytics
     from bulkeditor.client._async._bulk_jobs import AsyncBulkJobs
     from bulkeditor.client._async._inventory import AsyncInventory
@@ -200,7 +200,7 @@ class AsyncBulkEditor:
 
     async def plan_from_rows(
         self,
-        rows: Iterable[Given],
+        rows: AsyncRows,
         *,
         guards: Guard | Iterable[Guard] = (),
         custom_fields: Literal["merge", "replace"] = "merge",
@@ -210,7 +210,9 @@ class AsyncBulkEditor:
 
         Args:
             rows: Updates, or mappings with ``id`` or ``sku`` and the fields that the product shall have. A
-                field left out stays as it is, None clears it; ``tags`` is the full list.
+                field left out stays as it is, None clears it; ``tags`` is the full list. Or what a
+                connector's session reads: records are found by their SKU; what is null or could not be read
+                clears nothing and stands in ``.skipped``.
             guards: Limits that the plan must keep.
             custom_fields: Those that a row does not name: ``merge`` leaves them, ``replace`` takes them away.
             title: What the plan is called.
@@ -225,7 +227,7 @@ class AsyncBulkEditor:
         from bulkeditor.client._async._plan import build_plan_from_rows  # noqa: PLC0415 - loaded when used
         from bulkeditor.plans._wanted import WantedRows  # noqa: PLC0415 - loaded when used
 
-        wanted = WantedRows(rows, entries=custom_fields, guards=guards)
+        wanted = WantedRows(await collected_async(rows), entries=custom_fields, guards=guards)
         return await build_plan_from_rows(self._core, wanted, title=title)
 
     def load_plan(self, path: str | PathLike[str], *, any_shop: bool = False) -> AsyncPlan:

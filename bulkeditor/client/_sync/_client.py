@@ -16,6 +16,7 @@ import attrs
 from bulkeditor._secret import Secret
 from bulkeditor.client._sync._core import Core
 from bulkeditor.client._embedded import start_sandbox
+from bulkeditor.client._given import Rows, collected
 from bulkeditor.client._options import Options, Tuning, session_config, tuning_changes
 from bulkeditor.client._store import Store
 from bulkeditor.http import Session, Clock, Hooks, RateLimit, Response, RetryPolicy
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import httpx
 
     from bulkeditor.api._filters import Filter
-    from bulkeditor.api._rows import Given
     from bulkeditor.client._sync._analytics import Analytics
     from bulkeditor.client._sync._bulk_jobs import BulkJobs
     from bulkeditor.client._sync._inventory import Inventory
@@ -201,7 +201,7 @@ class BulkEditor:
 
     def plan_from_rows(
         self,
-        rows: Iterable[Given],
+        rows: Rows,
         *,
         guards: Guard | Iterable[Guard] = (),
         custom_fields: Literal["merge", "replace"] = "merge",
@@ -211,7 +211,9 @@ class BulkEditor:
 
         Args:
             rows: Updates, or mappings with ``id`` or ``sku`` and the fields that the product shall have. A
-                field left out stays as it is, None clears it; ``tags`` is the full list.
+                field left out stays as it is, None clears it; ``tags`` is the full list. Or what a
+                connector's session reads: records are found by their SKU; what is null or could not be read
+                clears nothing and stands in ``.skipped``.
             guards: Limits that the plan must keep.
             custom_fields: Those that a row does not name: ``merge`` leaves them, ``replace`` takes them away.
             title: What the plan is called.
@@ -226,7 +228,7 @@ class BulkEditor:
         from bulkeditor.client._sync._plan import build_plan_from_rows  # noqa: PLC0415 - loaded when used
         from bulkeditor.plans._wanted import WantedRows  # noqa: PLC0415 - loaded when used
 
-        wanted = WantedRows(rows, entries=custom_fields, guards=guards)
+        wanted = WantedRows(collected(rows), entries=custom_fields, guards=guards)
         return build_plan_from_rows(self._core, wanted, title=title)
 
     def load_plan(self, path: str | PathLike[str], *, any_shop: bool = False) -> Plan:
