@@ -30,8 +30,9 @@ _PAGE: Final = 1000
 _NO_COLUMNS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def _names(columns: Mapping[str, object]) -> Mapping[str, object]:
+def _names(columns: Mapping[str, object]) -> Mapping[str, str]:
     """Converter: columns are named, and how their texts are written is said for the whole file."""
+    found: dict[str, str] = {}
     for name, given in columns.items():
         if not isinstance(given, str):
             raise ConfigurationError(
@@ -39,7 +40,8 @@ def _names(columns: Mapping[str, object]) -> Mapping[str, object]:
                 hint=f"Write {{{name!r}: 'Its heading'}}; how numbers and times are written is said by the"
                 " file's decimal, group and zone.",
             )
-    return columns
+        found[name] = given
+    return found
 
 
 class Table(Protocol):
