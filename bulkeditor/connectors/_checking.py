@@ -73,6 +73,9 @@ def _probe(
     except BulkEditorError as error:
         code = error.code if isinstance(error, APIError) else None
         return CheckRow(capability=capability, ok=False, detail=str(error), code=code or _name(error))
+    except Exception as error:  # noqa: BLE001 - one capability whose answer breaks a probe hides no other
+        detail = f"an answer could not be read ({type(error).__name__}: {error})"
+        return CheckRow(capability=capability, ok=False, detail=detail, code=type(error).__name__)
     return CheckRow(capability=capability, ok=True, detail=detail, response_time=sum(times))
 
 

@@ -102,6 +102,13 @@ def placed(connector: Connector, order: PurchaseOrder) -> Exchange[PlacedOrder]:
             f"{connector.name}: no answer tells whether the order was taken: {error.message}",
             operation="create_purchase_order",
         ) from error
+    except Exception as error:
+        # It may be the answer to the order itself that could not be read: then the order was taken.
+        raise OutcomeUnknownError(
+            f"{connector.name}: an answer could not be read ({type(error).__name__}: {error}),"
+            " so nobody can tell whether the order was taken.",
+            operation="create_purchase_order",
+        ) from error
 
 
 def nothing(_: Never) -> tuple[()]:

@@ -19,7 +19,10 @@ from bulkeditor.connectors import (
     DateTime,
     Limits,
     Outcomes,
+    PlacedOrder,
     Problem,
+    PurchaseLine,
+    PurchaseOrder,
     Query,
     Reading,
     Records,
@@ -28,7 +31,7 @@ from bulkeditor.connectors import (
     paging,
     secret,
 )
-from bulkeditor.http import RetryPolicy
+from bulkeditor.http import Exchange, RetryPolicy
 from bulkeditor.testing import InstantClock
 
 ADDRESS = "https://erp.example"
@@ -371,6 +374,32 @@ def test_a_refusal_that_passes_condemns_no_row(status, outcome):
         outcomes = shop.write([Change(key=key, values={"title": "x"}) for key in "ab"])
     assert [found.status for found in outcomes] == [outcome, outcome]
     assert len(wire.asked) == 1
+
+
+class Ordering(Careless):
+    name = "ordering"
+    capabilities = Capabilities(purchase_orders=True)
+
+    def create_purchase_order(self, order: PurchaseOrder) -> Exchange[PlacedOrder]:
+        response = yield self.post("/orders", json={"supplier": order.supplier})
+        return PlacedOrder(id=response.json()["id"])
+
+
+def test_an_order_whose_answer_cannot_be_read_is_unknown_and_not_sent_again(mode):
+    wire = Wire(lambda _: {"ok": True})
+    opened = mode(Ordering(base_url=ADDRESS), transport=httpx.MockTransport(wire))
+    order = PurchaseOrder(supplier="7", lines=(PurchaseLine(key="a", quantity=1),))
+    with pytest.raises(be.OutcomeUnknownError, match="nobody can tell whether the order was taken"):
+        opened.create_purchase_order(order)
+    assert len(wire.asked) == 1
+
+
+def test_a_probe_that_breaks_hides_no_other(mode):
+    wire = Wire(lambda _: {"ok": True})
+    opened = mode(Ordering(base_url=ADDRESS), transport=httpx.MockTransport(wire))
+    found = {row.capability: (row.ok, row.code) for row in opened.check()}
+    assert found["read"] == (False, "KeyError")
+    assert found["purchase_orders"] == (None, None)
 
 
 # Secrets ---------------------------------------------------------------------------------------------------
