@@ -6,15 +6,14 @@ Four connectors for one account: :class:`Klaviyo` reads and writes the variants 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, cast
 
 from bulkeditor.connectors import paging
 from bulkeditor.connectors._convert import Boolean, Quantity, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
-from bulkeditor.connectors._fields import Field, field
+from bulkeditor.connectors._fields import MISSING, Field, field, lookup
 from bulkeditor.connectors._klaviyo.account import (
     RATE,
     REVISION,
@@ -22,8 +21,8 @@ from bulkeditor.connectors._klaviyo.account import (
     Resource,
     chunks,
     quoted,
-    sentence,
 )
+from bulkeditor.connectors._klaviyo.jobs import Entry, Report, Work
 from bulkeditor.connectors._klaviyo.people import KlaviyoEvents, KlaviyoProfiles
 from bulkeditor.connectors._types import (
     Batch,
@@ -38,13 +37,8 @@ from bulkeditor.connectors._types import (
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Exchange, Sleep
 
-Entries: TypeAlias = Sequence[tuple[Change, Resource]]
-"""Changes with what a job is told of each."""
-
 # Pauses while a job runs, in seconds; about ten minutes in all.
 _PAUSES: Final = (1, 1, 2, 3, 5, 8, *[15] * 40)
-# Where a job's error says which of its entries is meant. Klaviyo documents no form: unverified.
-_ENTRY: Final = re.compile(r"data/(\d+)(?:/|$)")
 # What the other parts of the account are given.
 _SHARED: Final = (
     "base_url",
@@ -60,6 +54,22 @@ _SHARED: Final = (
 )
 
 
+_PREFIX: Final = "$custom:::$default:::"
+# What a resource keeps for ever.
+_AT_CREATION: Final = ("external_id", "item")
+
+
+def compound(external_id: str) -> str:
+    """The id of what was made through the API: other integrations' resources cannot be written."""
+    return f"{_PREFIX}{external_id}"
+
+
+def _item(row: Mapping[str, object]) -> object:
+    """The external id of a variant's item."""
+    found = lookup(row, "relationships.item.data.id")
+    return found.removeprefix(_PREFIX) if isinstance(found, str) else MISSING
+
+
 class _Catalog(Account):
     """One kind of resource of the catalog.
 
@@ -71,7 +81,8 @@ class _Catalog(Account):
     members: ClassVar[str]
     cursor = "updated_at"
     look_back = timedelta(minutes=2)
-    capabilities = Capabilities(by_key=True, delete=True, deletions="full_scan")
+    demanded: ClassVar[tuple[str, ...]] = ("title", "description", "url")
+    capabilities = Capabilities(by_key=True, create=True, delete=True, deletions="full_scan")
     # 100 resources and 5 MB in one job.
     limits = Limits(rate=RATE, page_size=100, batch_size=100, batch_bytes=4_500_000)
     writes: ClassVar[Mapping[str, Field | str]] = {
@@ -110,30 +121,59 @@ class _Catalog(Account):
             rows[key].append(row)
 
     def write(self, batch: Batch) -> Writing:
-        """A job for what changes and one for what goes, each polled to its end."""
+        """A job for each of what is new, what changes and what goes, polled to its end."""
         found = yield from self.found([change.key for change in batch])
-        updates: list[tuple[Change, Resource]] = []
-        deletes: list[tuple[Change, Resource]] = []
+        works: dict[Work, list[Entry]] = {"create": [], "update": [], "delete": []}
         for change in batch:
             rows = found[change.key]
-            if len(rows) != 1:
-                yield Outcomes([_no_target(change, rows)])
-                continue
-            meant = {"type": self.kind, "id": rows[0]["id"]}
-            if change.delete:
-                deletes.append((change, meant))
+            problem = self._problem(change, rows)
+            if problem is not None:
+                yield Outcomes([problem])
+            elif not rows:
+                works["create"].append(self._new(change))
             else:
-                updates.append((change, {**meant, "attributes": self.attributes(change, rows[0])}))
-        for work, entries in (("update", updates), ("delete", deletes)):
+                works["delete" if change.delete else "update"].append(self._meant(change, rows[0]))
+        for work, entries in works.items():
             if entries:
                 yield from self._job(work, entries)
 
-    def attributes(self, change: Change, held: Resource) -> Mapping[str, object]:
+    def _problem(self, change: Change, rows: Sequence[Resource]) -> Outcome | None:
+        if len(rows) > 1:
+            text = f"several carry this key: {', '.join(row['id'] for row in rows)}"
+            return change.outcome("dead_lettered", text, code="ambiguous", raw=rows)
+        if not rows and change.delete:
+            return change.outcome("skipped", "there is none in the catalog", code="not_found")
+        if not rows:
+            missing = [name for name in self.demanded if change.values.get(name) is None]
+            text = f"there is none in the catalog, and to make one lacks {', '.join(missing)}"
+            return change.outcome("skipped", text, code="not_found") if missing else None
+        fixed = [name for name in _AT_CREATION if name in change.values]
+        moved = [name for name in fixed if change.values[name] != self.read_fields()[name].read(rows[0])]
+        text = f"set at creation only: {', '.join(moved)}"
+        return change.outcome("dead_lettered", text, code="fixed") if moved else None
+
+    def _new(self, change: Change) -> Entry:
+        body = self.payload(change)
+        item, external_id = body.pop("item", None), str(body.pop("external_id", None) or change.key)
+        key = "sku" if self.key == "sku" else "external_id"
+        attributes = {**body, "external_id": external_id, key: change.key}
+        resource: dict[str, object] = {"type": self.kind, "attributes": attributes}
+        if item is not None:
+            resource["relationships"] = {"item": {"data": {"type": "catalog-item", "id": f"{_PREFIX}{item}"}}}
+        return Entry(change, _PREFIX + external_id, resource)
+
+    def _meant(self, change: Change, held: Resource) -> Entry:
+        resource = {"type": self.kind, "id": held["id"]}
+        if not change.delete:
+            resource["attributes"] = self._attributes(change, held)
+        return Entry(change, held["id"], resource)
+
+    def _attributes(self, change: Change, held: Resource) -> Mapping[str, object]:
         """What to write; custom fields are merged into those that are there, null takes one away.
 
         ``custom_metadata`` is sent whole, because Klaviyo does not say whether it merges.
         """
-        body = self.payload(change)
+        body = {name: value for name, value in self.payload(change).items() if name not in _AT_CREATION}
         given = cast("Mapping[str, object] | None", body.get("custom_metadata"))
         if given is not None:
             before: Mapping[str, object] = held["attributes"].get("custom_metadata") or {}
@@ -141,70 +181,33 @@ class _Catalog(Account):
             body["custom_metadata"] = {name: value for name, value in merged.items() if value is not None}
         return body
 
-    def _job(self, work: str, entries: Entries) -> Writing:
+    def _job(self, work: Work, entries: Sequence[Entry]) -> Writing:
         kind = f"{self.kind}-bulk-{work}-job"
-        body = {"type": kind, "attributes": {self.members: {"data": [entry for _, entry in entries]}}}
-        job = (yield self.send(f"/api/{kind}s", body)).json()["data"]
+        resources = [entry.resource for entry in entries]
+        body = {"type": kind, "attributes": {self.members: {"data": resources}}}
+        report = Report(work, entries, (yield self.send(f"/api/{kind}s", body)).json()["data"])
+        where = f"/api/{kind}s/{self.quoted(report.job['id'])}"
         try:
             for pause in _PAUSES:
-                if job["attributes"]["status"] not in ("queued", "processing"):
-                    break
-                yield Sleep(pause)
-                job = (yield self.ask(f"/api/{kind}s/{self.quoted(job['id'])}")).json()["data"]
-            refused = self._refused(entries, job)
-            clear = _settled(job, refused)
-            rows = None if clear else (yield from self.found([change.key for change, _ in entries]))
+                if report.runs:
+                    yield Sleep(pause)
+                    report = Report(work, entries, (yield self.ask(where)).json()["data"])
+            keys = [entry.change.key for entry in entries]
+            rows = None if report.clear else (yield from self.found(keys))
         except BulkEditorError as error:
             # The job was taken and goes on, whatever became of the question.
-            text = f"job {job['id']} was begun, and could not be asked about: {error.message}"
-            yield Outcomes([change.outcome("unknown", text, code="job_unseen") for change, _ in entries])
-            return
-        if rows is None:
-            yield Outcomes([self._outcome(change, refused.get(id(change)), job) for change, _ in entries])
+            text = f"job {report.job['id']} was begun, and could not be asked about: {error.message}"
+            yield Outcomes([entry.change.outcome("unknown", text, code="job_unseen") for entry in entries])
         else:
-            yield Outcomes(list(self._compared(entries, refused, job, rows)))
-
-    def _refused(self, entries: Entries, job: Resource) -> Mapping[int, Resource]:
-        """Errors of a job by the change (its identity) that each is about, where that is clear."""
-        errors: Sequence[Resource] = job["attributes"].get("errors") or ()
-        if len(entries) == 1 and errors:
-            return {id(entries[0][0]): errors[0]}
-        ids = [entry["id"] for _, entry in entries]
-        return {id(entries[place][0]): error for place, error in _blamed(errors, ids)}
-
-    def _outcome(self, change: Change, error: Resource | None, job: Resource) -> Outcome:
-        if error is not None:
-            return self.refusal(change, code=error.get("code"), message=sentence(error), raw=error)
-        return change.outcome("deleted" if change.delete else "updated", raw=job)
-
-    def _compared(
-        self,
-        entries: Entries,
-        refused: Mapping[int, Resource],
-        job: Resource,
-        rows: Mapping[str, Sequence[Resource]],
-    ) -> Iterator[Outcome]:
-        """What became of each entry of a job that does not say it: what does not show was refused."""
-        said: Mapping[str, Any] = job["attributes"]
-        absent = {
-            id(change)
-            for change, entry in entries
-            if id(change) not in refused and not _shows(rows[change.key], entry)
-        }
-        clear = said["status"] == "complete" and len(absent) + len(refused) == said.get("failed_count")
-        text = "; ".join(sentence(error) for error in said.get("errors") or ())
-        told = f"job {job['id']} is {said['status']}, {said.get('failed_count') or 0} failed. {text}".strip()
-        for change, _ in entries:
-            if id(change) not in absent:
-                yield self._outcome(change, refused.get(id(change)), job)
-            elif clear:
-                yield change.outcome("dead_lettered", told, code="job_failed", raw=job)
-            else:
-                yield change.outcome("unknown", told, code="job_unclear", raw=job)
+            yield Outcomes(list(report.outcomes(self.refusal, rows)))
 
 
 class Klaviyo(_Catalog):
     """The variants of the catalog, by SKU.
+
+    A change to a SKU that is not there makes a variant, where it says all that Klaviyo demands: title,
+    description, url, price, inventory_quantity, and the external id of its ``item``; ``external_id`` is the
+    SKU unless it is given, and both stay for ever.
 
     A variant whose external id is the SKU is meant before others that carry the same SKU; where there is
     none, exactly one variant must carry it. Klaviyo shows an item's own price beside its variants': write it
@@ -220,10 +223,12 @@ class Klaviyo(_Catalog):
 
     name = "klaviyo"
     kind, members = "catalog-variant", "variants"
+    demanded = ("title", "description", "url", "price", "inventory_quantity", "item")
     reads: ClassVar[Mapping[str, Field | str]] = {
         "sku": "attributes.sku",
         "id": "id",
-        "external_id": "attributes.external_id",
+        "external_id": field("attributes.external_id", Text),
+        "item": field(_item, Text),
         "title": "attributes.title",
         "description": "attributes.description",
         "price": "attributes.price",
@@ -238,6 +243,8 @@ class Klaviyo(_Catalog):
     }
     writes: ClassVar[Mapping[str, Field | str]] = {
         **_Catalog.writes,
+        "external_id": field("external_id", Text),
+        "item": field("item", Text),
         "inventory_quantity": "inventory_quantity",
         "inventory_policy": field("inventory_policy", Quantity),
     }
@@ -280,50 +287,9 @@ class KlaviyoItems(_Catalog):
         **{
             name: source
             for name, source in Klaviyo.reads.items()
-            if name not in ("sku", "external_id", "inventory_quantity", "inventory_policy")
+            if name not in ("sku", "external_id", "item", "inventory_quantity", "inventory_policy")
         },
     }
-
-
-def compound(external_id: str) -> str:
-    """The id of what was made through the API: other integrations' resources cannot be written."""
-    return f"$custom:::$default:::{external_id}"
-
-
-def _no_target(change: Change, rows: Sequence[Resource]) -> Outcome:
-    if not rows:
-        return change.outcome("skipped", "there is none in the catalog", code="not_found")
-    ids = ", ".join(row["id"] for row in rows)
-    return change.outcome("dead_lettered", f"several carry this SKU: {ids}", code="ambiguous", raw=rows)
-
-
-def _settled(job: Resource, refused: Mapping[int, Resource]) -> bool:
-    """Whether a job has said what became of each entry: 202 and ``complete`` do not mean success."""
-    said: Mapping[str, Any] = job["attributes"]
-    return said["status"] == "complete" and (said.get("failed_count") or 0) <= len(refused)
-
-
-def _shows(rows: Sequence[Resource], entry: Resource) -> bool:
-    """Whether the catalog holds what a job was told."""
-    wanted: Mapping[str, object] | None = entry.get("attributes")
-    if wanted is None:
-        return all(row["id"] != entry["id"] for row in rows)
-    held = [row["attributes"] for row in rows if row["id"] == entry["id"]]
-    return any(all(one.get(name) == value for name, value in wanted.items()) for one in held)
-
-
-def _blamed(errors: Sequence[Resource], ids: Sequence[str]) -> Iterator[tuple[int, Resource]]:
-    """Errors with the place of the entry that each is about, where it says so."""
-    for error in errors:
-        source: Mapping[str, object] = error.get("source") or {}
-        pointer = str(source.get("pointer") or "")
-        place = _ENTRY.search(pointer)
-        if place is not None and int(place[1]) < len(ids):
-            yield int(place[1]), error
-            continue
-        named = [at for at, one in enumerate(ids) if one in sentence(error) or one in pointer]
-        if len(named) == 1:
-            yield named[0], error
 
 
 __all__ = ["REVISION", "Klaviyo", "KlaviyoEvents", "KlaviyoItems", "KlaviyoProfiles", "compound"]

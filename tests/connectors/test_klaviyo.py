@@ -365,3 +365,75 @@ def test_a_key_without_the_scope_is_named(account, klaviyo, opened):
     rows = {row.capability: row for row in opened(klaviyo).check()}
     assert rows["read"].ok is False
     assert "catalogs:read" in rows["read"].detail or rows["read"].code
+
+
+WHOLE = {
+    "title": "Shirt",
+    "description": "Of wool",
+    "url": "https://shop.example.com/shirt",
+    "price": Decimal("19.99"),
+    "inventory_quantity": 4,
+}
+
+
+def test_a_variant_is_made_below_its_item(account, klaviyo, opened):
+    items, session = opened(klaviyo.items()), opened(klaviyo)
+    said = {name: WHOLE[name] for name in ("title", "description", "url")}
+    assert items.write([Change(key="SHIRT", values=said)])[0].status == "created"
+    changes = [
+        Change(key="SHIRT-M", values={**WHOLE, "item": "SHIRT", "custom_fields": {"size": "M"}}),
+        Change(key="SHIRT-L", values={**WHOLE, "item": "SHIRT", "external_id": "4711"}),
+        Change(key="HAT-M", values={**WHOLE, "item": "HAT"}),
+        Change(key="SHIRT-S", values={"price": 1}),
+    ]
+    made, other, orphan, incomplete = session.write(changes)
+    assert (made.status, other.status) == ("created", "created")
+    assert orphan.status in ("dead_lettered", "skipped")
+    assert "HAT" in orphan.message
+    assert incomplete.status == "skipped"
+    assert "lacks title, description, url, inventory_quantity, item" in incomplete.message
+    records = {record.key: record for record in session.read()}
+    assert {key: (one["external_id"], one["item"]) for key, one in records.items()} == {
+        "SHIRT-M": ("SHIRT-M", "SHIRT"),
+        "SHIRT-L": ("4711", "SHIRT"),
+    }
+    assert records["SHIRT-M"]["custom_fields"] == {"size": "M"}
+    assert [outcome.status for outcome in session.write(changes[:2])] == ["unchanged", "unchanged"]
+
+
+def test_what_is_set_at_creation_stays(account, klaviyo, opened):
+    account.seed([{"sku": "A", "price": 1}])
+    session = opened(klaviyo)
+    moved, kept = (Change(key="A", values={"item": item, "price": 2}) for item in ("B", "A"))
+    (outcome,) = session.write([moved])
+    assert (outcome.status, outcome.code) == ("dead_lettered", "fixed")
+    assert session.write([kept])[0].status == "updated"
+
+
+def test_a_lost_answer_to_a_job_that_makes_is_not_sent_again(account, klaviyo, opened):
+    account.seed([{"sku": "A", "price": 1}])
+    account.fault("lost", path="/api/catalog-variant-bulk-create-jobs")
+    (outcome,) = opened(klaviyo).write([Change(key="B", values={**WHOLE, "item": "A"})])
+    assert outcome.status in ("updated", "created")
+    assert len(sent(account, "/api/catalog-variant-bulk-create-jobs")) == 1
+    assert account.holds("B")["price"] == Decimal("19.99")
+
+
+def test_an_oauth_app_signs_in_and_keeps_its_tokens(account, opened, clock, tmp_path):
+    account.seed([{"sku": "A", "price": 1}])
+
+    def connect():
+        return Klaviyo(
+            base_url=account.base_url,
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            refresh_token=account.refresh_token,
+            token_file=str(tmp_path / "tokens.db"),
+        )
+
+    assert [record.key for record in opened(connect()).read()] == ["A"]
+    # Another process has the token of the first.
+    assert [record.key for record in opened(connect().items()).read()] == ["A"]
+    assert len([entry for entry in account.journal if entry.path == "/oauth/token"]) == 1
+    account.expire()
+    assert [record.key for record in opened(connect()).read()] == ["A"]

@@ -22,6 +22,10 @@ EVERYTHING = (
     "get_catalog_variants",
     "bulk_update_catalog_variants",
     "get_bulk_update_variants_job",
+    "bulk_create_catalog_variants",
+    "get_bulk_create_variants_job",
+    "bulk_create_catalog_items",
+    "get_bulk_create_catalog_items_job",
     "bulk_delete_catalog_variants",
     "get_bulk_delete_variants_job",
     "get_catalog_items",
@@ -79,7 +83,11 @@ def everything(session_of, klaviyo, clock):
         assert all(row.ok is not False for row in session.check())
     with session_of(klaviyo.items()) as items:
         list(items.read(fields=["external_id", "price"]))
+        assert items.write([Change(key="NEW", values=catalog)])[0].status == "created"
         assert items.write([Change(key="44001", values=catalog)])[0].written
+    with session_of(klaviyo) as session:
+        made = {**catalog, "inventory_quantity": 1, "item": "NEW", "external_id": "NEW-1"}
+        assert session.write([Change(key="MADE", values=made)])[0].status == "created"
     with session_of(klaviyo.profiles()) as profiles:
         values = {
             "first_name": "Ada",

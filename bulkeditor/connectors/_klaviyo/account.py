@@ -107,8 +107,8 @@ class Account(Connector):
         """The attributes that a read needs, for ``fields[…]``; None = all."""
         if not query.fields:
             return None
-        read = self.read_fields()
-        paths = [str(read[name].source).split(".") for name in query.fields]
+        sources = [self.read_fields()[name].source for name in query.fields]
+        paths = [source.split(".") for source in sources if isinstance(source, str)]
         return ",".join(dict.fromkeys((*always, *(path[1] for path in paths if len(path) > 1))))
 
 
