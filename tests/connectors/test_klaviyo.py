@@ -1,13 +1,15 @@
 """Klaviyo: the acceptance suite, and what is special about it."""
 
+import re
 from contextlib import ExitStack, closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from urllib.parse import urlencode
 
 import pytest
 
-from bulkeditor.connectors import Change, Klaviyo, MissingSettingsError, from_config
+from bulkeditor.connectors import Change, Klaviyo, KlaviyoProfiles, MissingSettingsError, from_config
+from bulkeditor.connectors._klaviyo.jobs import Entry, Report
 from bulkeditor.testing import ConnectorSuite, InstantClock
 from bulkeditor.testing._suite._writing import Writing
 from bulkeditor.testing.vendors.klaviyo import Klaviyo as Account
@@ -152,7 +154,7 @@ def test_each_documented_event_is_sent_and_read_back(account, klaviyo, opened, c
 
 
 @pytest.mark.parametrize("fault", ["lost", "never_sent", "server_error"])
-def test_an_event_counts_once_whatever_becomes_of_the_answer(account, klaviyo, opened, fault):
+def test_an_event_counts_once_whatever_becomes_of_the_answer(account, klaviyo, opened, clock, fault):
     events = opened(klaviyo.events())
     names = DOCUMENTED["sync_events"]
     changes = [Change(key=name, values={"event": name, "email": "ada@example.com"}) for name in names]
@@ -160,7 +162,11 @@ def test_an_event_counts_once_whatever_becomes_of_the_answer(account, klaviyo, o
     for given in (changes, changes, changes[:1]):
         # The second time Klaviyo knows them, and refuses the job.
         assert {outcome.status for outcome in events.write(given)} == {"created"}
+        # Without an id of its own an event would be known by its second.
+        clock.advance(5)
     assert sorted(account.event_names()) == sorted(names)
+    # A job is not sent twice: the first may have been taken.
+    assert len(sent(account, "/api/event-bulk-create-jobs")) == 2
 
 
 def test_a_refused_event_does_not_take_the_others_with_it(account, klaviyo, opened):
@@ -241,10 +247,13 @@ def test_profiles_are_read_since_and_by_key(account, klaviyo, opened, clock):
     clock.advance(600)
     profiles.write([Change(key=people[3], values={"email_engagement_score": 2})])
     clock.advance(60)
+    before = profiles.bookmark.cursor
     with account.watching() as entries:
         (record,) = profiles.read(since=profiles.bookmark)
     assert (record.key, record["email_engagement_score"]) == (people[3], 2)
-    assert "greater-than(updated," in entries[0].params["filter"]
+    # There is no greater-or-equal: one second earlier, and less what is looked back over.
+    bound = re.fullmatch(r"greater-than\(updated,(.+)\)", entries[0].params["filter"])
+    assert datetime.fromisoformat(bound[1]) < before - KlaviyoProfiles.look_back
     assert {record.key for record in profiles.read(keys=people[:2])} == set(people[:2])
 
 
@@ -347,6 +356,46 @@ def test_a_job_that_cannot_be_asked_about_is_settled_by_reading(account, klaviyo
     (outcome,) = session.write([Change(key="A", values={"price": 2})])
     assert outcome.status == "updated"
     assert account.holds("A")["price"] == 2
+
+
+def report(changes, *, failed, status="complete", held=()):
+    """What becomes of changes whose job names no rows, when the catalog holds these."""
+    entries = [
+        Entry(change, change.key, {"id": change.key, "attributes": dict(change.values)}) for change in changes
+    ]
+    errors = [{"code": "invalid", "detail": "no", "source": {"pointer": "/data"}}] * failed
+    job = {"id": "1", "attributes": {"status": status, "failed_count": failed, "errors": errors}}
+    rows = {
+        change.key: [{"id": change.key, "attributes": held[change.key]}] if change.key in held else []
+        for change in changes
+    }
+    told = Report("update", entries, job)
+    return told.clear, [outcome.status for outcome in told.outcomes(None, rows)]
+
+
+def test_what_does_not_show_was_refused_only_where_the_job_counts_as_many():
+    changes = [Change(key=key, values={"price": 2}) for key in "ABC"]
+    new, old = {"price": 2}, {"price": 1}
+    held = {"A": new, "B": new, "C": old}
+    assert report(changes, failed=1, held=held) == (False, ["updated", "updated", "dead_lettered"])
+    # Two do not show, and one was refused: nobody knows which.
+    held = {"A": new, "B": old, "C": old}
+    assert report(changes, failed=1, held=held) == (False, ["updated", "unknown", "unknown"])
+    assert report(changes, failed=2, status="cancelled", held=held)[1] == ["updated", "unknown", "unknown"]
+    gone = [Change(key=key, delete=True) for key in "ABC"]
+    assert report(gone, failed=1, held={"B": old})[1] == ["updated", "dead_lettered", "updated"]
+
+
+def test_reads_go_by_the_time_of_creation_and_from_the_bound_on(account, klaviyo, opened, clock):
+    account.seed([{"sku": "A", "price": 1}])
+    list(opened(klaviyo).read())
+    assert account.journal[-1].params["sort"] == "created"
+    events = opened(klaviyo.events())
+    list(events.read(since=clock.now()))
+    asked = account.journal[-1].params
+    assert asked["filter"].startswith("greater-or-equal(datetime,")
+    assert ",less-or-equal(datetime," in asked["filter"]
+    assert asked["sort"] == "datetime"
 
 
 def test_two_hundred_changes_are_two_jobs(account, klaviyo, opened):

@@ -100,7 +100,7 @@ class Account(Connector):
     ) -> Reading:
         """All pages of a list; each link to the next page is followed as it is."""
         first = self.url(path, **{"page[size]": query.page_size, **params})
-        whole = not query.keys
+        whole = query.since is None
         return paging.next_links(self.ask, first, query, rows=rows, next="links.next", complete=whole)
 
     def fieldset(self, query: Query, *always: str) -> str | None:
