@@ -267,6 +267,14 @@ def test_one_refused_profile_does_not_take_the_others_with_it(account, klaviyo, 
     assert [outcome.status for outcome in outcomes] == ["dead_lettered", "created"]
 
 
+def test_a_profile_in_trouble_does_not_hold_up_the_others(account, klaviyo, opened, no_retry):
+    account.fault("server_error", path="/api/profile-import")
+    profiles = opened(klaviyo.profiles(), retry=no_retry)
+    people = ("ada@example.com", "bob@example.com")
+    first, second = profiles.write([Change(key=one, values={"first_name": "X"}) for one in people])
+    assert (first.status, second.status) == ("unknown", "created")
+
+
 def test_a_lost_answer_to_a_profile_is_repeated(account, klaviyo, opened):
     account.fault("lost", path="/api/profile-import")
     profiles = opened(klaviyo.profiles())
@@ -386,6 +394,30 @@ def test_what_does_not_show_was_refused_only_where_the_job_counts_as_many():
     assert report(gone, failed=1, held={"B": old})[1] == ["updated", "dead_lettered", "updated"]
 
 
+@pytest.mark.parametrize(
+    "pointer", ["/data/attributes/variants/data/1/attributes/price", "/data/1", "$custom:::$default:::B"]
+)
+def test_an_error_that_names_its_row_needs_no_second_look(pointer):
+    ids = [f"$custom:::$default:::{key}" for key in "ABC"]
+    entries = [Entry(Change(key=one), one, {"attributes": {}}) for one in ids]
+    error = {"code": "invalid", "detail": "no", "source": {"pointer": pointer}}
+    said = {"status": "complete", "failed_count": 1, "errors": [error]}
+    report = Report("update", entries, {"id": "1", "attributes": said})
+    assert (report.clear, dict(report.refused())) == (True, {1: error})
+    # The only entry is meant, wherever the error points.
+    alone = {**said, "errors": [{**error, "source": {"pointer": "/data"}}]}
+    assert Report("update", entries[:1], {"id": "1", "attributes": alone}).clear
+
+
+def test_a_read_is_complete_only_from_the_beginning(account, klaviyo, opened, clock):
+    profiles = opened(klaviyo.profiles())
+    profiles.write([Change(key="ada@example.com", values={"first_name": "Ada"})])
+    list(profiles.read())
+    assert profiles.ledger.complete
+    list(profiles.read(since=clock.now()))
+    assert not profiles.ledger.complete
+
+
 def test_reads_go_by_the_time_of_creation_and_from_the_bound_on(account, klaviyo, opened, clock):
     account.seed([{"sku": "A", "price": 1}])
     list(opened(klaviyo).read())
@@ -396,6 +428,22 @@ def test_reads_go_by_the_time_of_creation_and_from_the_bound_on(account, klaviyo
     assert asked["filter"].startswith("greater-or-equal(datetime,")
     assert ",less-or-equal(datetime," in asked["filter"]
     assert asked["sort"] == "datetime"
+
+
+def test_a_right_that_is_lost_after_a_job_began_does_not_make_it_a_failure(account, klaviyo, opened):
+    account.seed([{"sku": "A", "price": 1}])
+    handle = account.handle
+
+    def lose(entry):
+        answer = handle(entry)
+        if entry.method == "POST":
+            account.scopes.discard("catalogs:read")
+        return answer
+
+    account.handle = lose
+    (outcome,) = opened(klaviyo).write([Change(key="A", values={"price": 2})])
+    assert (outcome.status, outcome.code) == ("unknown", "job_unseen")
+    assert account.holds("A")["price"] == 2
 
 
 def test_two_hundred_changes_are_two_jobs(account, klaviyo, opened):
