@@ -261,11 +261,11 @@ def test_the_deadline_holds_for_the_whole_update(connect: Any, sandbox: Sandbox)
 
 
 def test_waiting_is_not_cut_short_by_the_deadline_of_a_call(connect: Any, sandbox: Sandbox) -> None:
-    shop = connect(sandbox, deadline=0.2)
+    shop = connect(sandbox, deadline=1)
     sandbox.faults.add(job_stall=True)
     job = shop.bulk_jobs.create(filter={"vendor": "Premium Brand"}, updates={"title": "New title"})
     with pytest.raises(JobTimeoutError):
-        shop.bulk_jobs.wait(job.id, timeout=0.3)
+        shop.bulk_jobs.wait(job.id, timeout=1.2)
     sandbox.faults.clear()
     assert shop.bulk_jobs.wait(job.id, timeout=20).succeeded
 

@@ -512,6 +512,8 @@ def _answer(op: str, value: Any, other: Any, *, mixed: bool) -> Truth:
     if _kind(value) != _kind(other):
         assert mixed, (value, other)
         return {"eq": False, "ne": True}.get(op)
+    if _kind(value) == "flag" and op in ORDERED:
+        return None  # no flag is more than another
     answer: bool = _compared(value, op, other)
     return answer
 

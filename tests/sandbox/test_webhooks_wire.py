@@ -332,10 +332,6 @@ def test_an_answer_whose_body_never_comes_counts_by_its_status(serve, wire):
     assert bench.last() == ("delivered", 200, None)
 
 
-def in_the_future(seconds: float) -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
-
-
 @pytest.mark.parametrize(
     ("status", "retry_after", "wait"),
     [
@@ -345,11 +341,13 @@ def in_the_future(seconds: float) -> str:
         (503, "999999999999999", 3600),  # nobody waits for ever
         (503, "-1", 5),
         (503, "soon\xe9", 5),
-        (503, in_the_future(600), 600),
-        (503, in_the_future(-600), 5),
+        (503, timedelta(seconds=600), 600),  # from now on, as a date
+        (503, timedelta(seconds=-600), 5),
     ],
 )
 def test_a_receiver_is_given_the_time_that_it_asks_for(bench, wire, status, retry_after, wait):
+    if isinstance(retry_after, timedelta):
+        retry_after = format_datetime(datetime.now(UTC) + retry_after, usegmt=True)
     wire.answers = [
         answering(f"HTTP/1.1 {status} Busy\r\nRetry-After: {retry_after}\r\n\r\n".encode("latin-1"))
     ]

@@ -56,6 +56,8 @@ def followed(
     told: list[APIError | None] = []
     for task, record in zip(tasks, records, strict=True):
         result = yield from _result(connector, task)
+        if isinstance(result, APIError) and task.get("progress") == "succeeded":
+            return f"a task of {job} succeeded, and its result cannot be had: {result}"
         if isinstance(result, str) and result != record:
             return f"the tasks of {job} are in another order than the records"
         told.append(result if isinstance(result, APIError) else None)
