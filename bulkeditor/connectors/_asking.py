@@ -15,6 +15,7 @@ from bulkeditor.errors import (
     AuthenticationError,
     BulkEditorError,
     ConfigurationError,
+    PermissionDeniedError,
     RateLimitError,
     ServerError,
     VendorError,
@@ -130,6 +131,19 @@ def _word(connector: Connector, error: BulkEditorError) -> None:
     told = connector.explain(error.json()) if isinstance(error, APIError) else None
     if told is not None and isinstance(error, APIError):
         error.message, error.code = told.message or error.message, told.code or error.code
+    if isinstance(error, AuthenticationError):
+        error.message = f"the credentials were refused: {error.message}"
+        _name_credentials(connector, error)
+    elif isinstance(error, PermissionDeniedError):
+        error.message = f"these credentials may not do this: {error.message}"
+        _name_credentials(connector, error)
+
+
+def _name_credentials(connector: Connector, error: APIError) -> None:
+    """Name the connector's own settings in place of this library's."""
+    own = f"Check {connector.credentials()}."
+    other = error.hint if error.hint != type(error).default_hint else None
+    error.hint = f"{own} {other}" if other else own
 
 
 def _inside(connector: Connector, response: Response) -> BulkEditorError | None:

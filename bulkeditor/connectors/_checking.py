@@ -51,7 +51,7 @@ def declared(connector: Connector) -> list[str]:
         "changed_since": cursor is not None,
         "by_key": able.by_key,
         "write": bool(writes),
-        "create": able.create,
+        "create": connector.creates(),
         "delete": able.delete,
         "delta": bool(able.delta),
         "per_location": bool(able.per_location),

@@ -97,6 +97,15 @@ class Configured(Declared):
         """
         return Secret(self._given(name))
 
+    def credentials(self) -> str:
+        """The credentials by the names of their settings and variables, those that are given before all."""
+        secrets = {
+            field.name: field for field in settings_of(type(self)).values() if field.metadata.get("secret")
+        }
+        given = [name for name in secrets if self.has(name)] or list(secrets)
+        words = [f"{name} ({env_name(self.name, secrets[name])})" for name in given]
+        return " and ".join(words) if words else "the credential"
+
     def need(self, *names: str) -> None:
         """Make sure that settings are there, and name all that are not.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import attrs
 
 from bulkeditor.connectors._types import Action
+from bulkeditor.errors import ConfigurationError
 from bulkeditor.http import RateLimit
 
 Deletions: TypeAlias = Literal["none", "tombstones", "full_scan"]
@@ -37,6 +38,32 @@ FREQUENCIES: Final[Mapping[str, timedelta]] = MappingProxyType(
         "weekly": timedelta(days=7),
     }
 )
+
+
+def one_of(what: str, value: object, choices: Collection[str]) -> None:
+    """Refuse a declaration that is none of its choices.
+
+    Raises:
+        ConfigurationError: It is none of them; the text names them.
+    """
+    if value not in choices:
+        raise ConfigurationError(f"{what} is {value!r:.60}; choose from {', '.join(choices)}.")
+
+
+def ensure_declared(name: str, order: object, refusals: Mapping[int | str, object]) -> None:
+    """Refuse a connector class whose declarations are misspelt.
+
+    Args:
+        name: The class, for the text.
+        order: Its ``cursor_order``.
+        refusals: Its ``refusals``.
+
+    Raises:
+        ConfigurationError: One is none of its choices.
+    """
+    one_of(f"{name}.cursor_order", order, get_args(CursorOrder))
+    for code, action in refusals.items():
+        one_of(f"{name}.refusals[{code!r}]", action, get_args(Action))
 
 
 def _names(given: Collection[str]) -> frozenset[str]:
@@ -89,6 +116,9 @@ class Capabilities:
     purchase_orders: bool = False
     idempotent: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        one_of("Capabilities.deletions", self.deletions, get_args(Deletions))
+
 
 __all__ = [
     "DIRECTIONS",
@@ -99,4 +129,6 @@ __all__ = [
     "CursorOrder",
     "Deletions",
     "Limits",
+    "ensure_declared",
+    "one_of",
 ]

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from bulkeditor.connectors._types import StockLevel
+from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.models import structure
 
 TotalRule: TypeAlias = Literal["sum_all_locations"]
@@ -54,6 +55,15 @@ class MultiLocation:
 
     locations: tuple[LocationRule, ...]
     sync_rules: SyncRules = attrs.field(factory=SyncRules)
+
+    def __attrs_post_init__(self) -> None:
+        ids = [rule.id for rule in self.locations]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            message = f"{', '.join(map(repr, twice))} is there more than once"
+            raise InvalidInputError(
+                f"locations: {message}.", errors=[FieldError(field="locations", message=message)]
+            )
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> MultiLocation:

@@ -25,7 +25,7 @@ from bulkeditor.connectors._types import (
     Record,
     Records,
 )
-from bulkeditor.connectors._wish import Wish, ensure_possible, rows_of, understood
+from bulkeditor.connectors._wish import Wish, ensure_possible, page_of, rows_of, understood
 from bulkeditor.errors import FieldError, InvalidInputError, PaginationError
 from bulkeditor.http import Request, Response, RetryPolicy, Sleep
 
@@ -160,6 +160,7 @@ class Reader:
         return known
 
     def _page(self, step: Records) -> tuple[Page]:
+        step = page_of(self._connector, step)
         place, rows = _place(step.resume), rows_of(self._connector, step)
         self._ensure_new(step, place)
         filtered = self.ledger.filtered

@@ -128,6 +128,10 @@ class TableFile(Connector):
         names = dict(self.columns) or {name: name for name in self._names()}
         return {name: Field(column, self._converter(name)) for name, column in names.items()}
 
+    def creates(self) -> bool:
+        """As ``append`` says."""
+        return self.append
+
     def written_fields(self) -> Mapping[str, Field]:
         """All fields but the key."""
         return {name: field for name, field in self.read_fields().items() if name != self.key_name}

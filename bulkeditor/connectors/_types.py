@@ -8,11 +8,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, TypeVar, overload
+from typing import Final, Literal, TypeAlias, TypeVar, get_args, overload
 
 import attrs
 
-from bulkeditor.errors import FieldError
+from bulkeditor.errors import FieldError, InvalidInputError
 from bulkeditor.http import Request, Response, Sleep
 from bulkeditor.models import JSON
 
@@ -237,6 +237,11 @@ class Outcome:
     retryable: bool = False
     raw: object = attrs.field(default=None, repr=False)
 
+    def __attrs_post_init__(self) -> None:
+        choices = get_args(OutcomeStatus)
+        if self.status not in choices:
+            raise ValueError(f"status is {self.status!r:.60}; choose from {', '.join(choices)}")
+
     @property
     def written(self) -> bool:
         """Whether the system holds the change now because of it."""
@@ -351,11 +356,19 @@ class PurchaseLine:
         key: The record to order.
         quantity: How many.
         price: Price of one, where it is to be given.
+
+    Raises:
+        InvalidInputError: The quantity is not above 0.
     """
 
     key: str
     quantity: Decimal | int
     price: Decimal | None = None
+
+    def __attrs_post_init__(self) -> None:
+        # Comparing NaN would raise.
+        if not Decimal(self.quantity).is_finite() or self.quantity <= 0:
+            raise _refused("quantity", f"must be above 0, got {self.quantity}", of=f"{self.key}: ")
 
 
 @attrs.frozen(kw_only=True)
@@ -368,6 +381,9 @@ class PurchaseOrder:
         location: Where it is to be delivered.
         reference: Our own number; carried along, so that an order whose answer was lost can be found.
         due: When it is to be delivered; some systems want to know.
+
+    Raises:
+        InvalidInputError: It has no line.
     """
 
     supplier: str
@@ -375,6 +391,14 @@ class PurchaseOrder:
     location: str | None = None
     reference: str | None = None
     due: date | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not self.lines:
+            raise _refused("lines", "an order needs one line at least")
+
+
+def _refused(field: str, message: str, *, of: str = "") -> InvalidInputError:
+    return InvalidInputError(f"{of}{field}: {message}.", errors=[FieldError(field=field, message=message)])
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -106,12 +106,36 @@ def understood(connector: Connector, flow: Reading) -> Reading:
     Raises:
         UnexpectedResponseError: An answer is not what the connector was written for.
     """
+    _ensure_flow(connector, flow)
     try:
         yield from flow
     except BulkEditorError:
         raise
     except Exception as error:
         raise unexpected(connector, f"{type(error).__name__}: {error}") from error
+
+
+def _ensure_flow(connector: Connector, given: object) -> None:
+    if not isinstance(given, Generator):
+        raise _no_flow(connector, f"it returned {type(given).__name__}")
+
+
+def page_of(connector: Connector, step: object) -> Records:
+    """What a read has yielded that is neither a request nor a pause.
+
+    Raises:
+        ConfigurationError: It is no page of rows.
+    """
+    if isinstance(step, Records):
+        return step
+    raise _no_flow(connector, f"it yielded {type(step).__name__}")
+
+
+def _no_flow(connector: Connector, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{connector.name}: read() must be a generator that yields requests and Records; {what}.",
+        hint="Yield each page of rows: yield Records(rows).",
+    )
 
 
 def rows_of(connector: Connector, step: Records) -> list[object] | tuple[object, ...]:
@@ -136,4 +160,4 @@ def unexpected(connector: Connector, what: str) -> UnexpectedResponseError:
     )
 
 
-__all__ = ["Wish", "ensure_possible", "rows_of", "understood", "unexpected"]
+__all__ = ["Wish", "ensure_possible", "page_of", "rows_of", "understood", "unexpected"]

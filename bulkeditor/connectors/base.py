@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Unpack
 
 from bulkeditor.connectors._admission import size_of
 from bulkeditor.connectors._classify import Problem, classify, explain
@@ -20,6 +20,7 @@ from bulkeditor.connectors._declare import (
     Capabilities,
     CursorOrder,
     Limits,
+    ensure_declared,
 )
 from bulkeditor.connectors._fields import Field, fields
 from bulkeditor.connectors._layout import Layout
@@ -104,6 +105,10 @@ class Connector(Requests):
     blocking: ClassVar[bool] = False
     unique_keys: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        ensure_declared(cls.__name__, cls.cursor_order, cls.refusals)
+
     # What a subclass writes --------------------------------------------------------------------------------
 
     def read(self, query: Query) -> Reading:  # noqa: ARG002 - the subclass's signature
@@ -143,6 +148,10 @@ class Connector(Requests):
         """
         return self.auth
 
+    def credentials(self) -> str:
+        """The credentials in words, for errors: settings with their variables, or what ``auth`` is."""
+        return super().credentials() if self.auth is None else repr(self.auth)
+
     def explain(self, body: object) -> Problem | None:
         """What an error's body (decoded JSON) says; None where it says nothing.
 
@@ -168,6 +177,10 @@ class Connector(Requests):
     def written_fields(self) -> Mapping[str, Field]:
         """The fields that can be written with absolute values."""
         return self._declared_writes
+
+    def creates(self) -> bool:
+        """Whether a change to a key that is not there makes a new record."""
+        return self.capabilities.create
 
     def selects(self, record: Record) -> bool:  # noqa: ARG002 - the subclass's signature
         """Whether a record is among those that the settings select; others are counted as filtered.

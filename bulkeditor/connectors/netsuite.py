@@ -57,7 +57,7 @@ from bulkeditor.errors import (
     BulkEditorError,
     InvalidInputError,
 )
-from bulkeditor.http import Exchange
+from bulkeditor.http import Exchange, RetryPolicy
 from bulkeditor.models import encode
 
 _ITEMS: Final = f"{REST}/record/v1/inventoryItem"
@@ -92,6 +92,8 @@ class NetSuite(Account):
 
     name = "netsuite"
     key, cursor = "sku", "updated_at"
+    # CONCURRENCY_LIMIT_EXCEEDED carries no dependable time to wait: back off, with jitter.
+    retry = RetryPolicy(rate_limit_delay=None, max_retries=5)
     look_back = timedelta(minutes=2)
     reads = {
         "id": field("id", Text),

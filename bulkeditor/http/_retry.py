@@ -50,6 +50,11 @@ def _milliseconds(_instance: RetryPolicy, attribute: attrs.Attribute[Any], value
         )
 
 
+def _milliseconds_or_none(instance: RetryPolicy, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        _milliseconds(instance, attribute, value)
+
+
 def _retries(_instance: RetryPolicy, _attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:  # noqa: PLR2004 - a sane ceiling
         raise InvalidInputError(
@@ -90,7 +95,8 @@ class RetryPolicy:
         max_delay: No bound grows beyond this.
         retry_on: Kinds of failure worth a repeat: ``network_error``, ``timeout``, ``rate_limit``,
             ``server_error``.
-        rate_limit_delay: Wait after a 429 that carries no ``Retry-After``.
+        rate_limit_delay: Wait after a 429 that carries no ``Retry-After``; None = as after other failures:
+            growing, with jitter.
         max_retry_after: A server that asks for a longer wait than this gets none: the call raises
             :class:`~bulkeditor.errors.RateLimitError` at once, with ``retry_after``.
 
@@ -105,7 +111,7 @@ class RetryPolicy:
     retry_on: tuple[RetryOn, ...] = attrs.field(
         default=("network_error", "timeout", "rate_limit", "server_error"), converter=_names
     )
-    rate_limit_delay: float = attrs.field(default=60_000, validator=_milliseconds)
+    rate_limit_delay: float | None = attrs.field(default=60_000, validator=_milliseconds_or_none)
     max_retry_after: float = attrs.field(default=120_000, validator=_milliseconds)
 
     @classmethod
@@ -217,7 +223,7 @@ def decide(  # noqa: PLR0911 - one return for each rule reads best
                 reason=f"the server asks for {asked:g} s, more than max_retry_after", retry_after=asked
             )
         return Wait(seconds=asked, reason=kind, retry_after=True)
-    if kind == "rate_limit":
+    if kind == "rate_limit" and policy.rate_limit_delay is not None:
         return Wait(seconds=policy.rate_limit_delay / 1000, reason=kind)
     return Wait(seconds=policy.bound(attempt) * rnd, reason=kind)
 
@@ -235,7 +241,8 @@ def pause_after(error: BulkEditorError, attempt: int, policy: RetryPolicy) -> fl
     """
     if isinstance(error, RateLimitError):
         kind = "rate_limit"
-        pause = policy.rate_limit_delay / 1000 if error.retry_after is None else error.retry_after
+        unasked = policy.bound(attempt) if policy.rate_limit_delay is None else policy.rate_limit_delay / 1000
+        pause = unasked if error.retry_after is None else error.retry_after
     elif (
         isinstance(error, TransportError) and not error.sent and not isinstance(error, DeadlineExceededError)
     ):

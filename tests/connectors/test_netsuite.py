@@ -72,7 +72,10 @@ class TestNetSuite(ConnectorSuite):
 
 class TestTokenBased(ConnectorSuite):
     config = DOCUMENTED
-    absent = {"expiry": "there is nothing to renew: each request is signed, and tokens do not end"}
+    absent = {
+        "expiry": "there is nothing to renew: each request is signed, and tokens do not end",
+        "retry_after": "its 429 names no time: the pauses grow, with jitter",
+    }
 
     @classmethod
     def stand_in(cls, clock):

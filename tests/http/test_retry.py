@@ -279,3 +279,10 @@ def test_an_imf_date_is_read_to_the_second(moment):
     text = moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
     assert parse_retry_after(text, moment - timedelta(seconds=90)) == 90
     assert parse_retry_after(text, moment + timedelta(seconds=1)) == 0
+
+
+def test_without_a_wait_of_its_own_a_429_that_names_none_is_waited_for_as_other_failures_are():
+    policy = RetryPolicy(rate_limit_delay=None, base_delay=1000)
+    waits = [decide(n, GET, answer(429), policy, 0.5, now=NOW).seconds for n in (1, 2, 3)]
+    assert waits == [0.5, 1, 2]
+    assert decide(1, GET, answer(429, retry_after="7"), policy, 0.5, now=NOW).seconds == 7
