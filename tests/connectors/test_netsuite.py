@@ -61,6 +61,7 @@ def signing(fake):
 
 class TestNetSuite(ConnectorSuite):
     config = DOCUMENTED
+    absent = {"retry_after": "its 429 names no time: the pauses grow, with jitter"}
 
     @classmethod
     def stand_in(cls, clock):
