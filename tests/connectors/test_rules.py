@@ -635,7 +635,7 @@ def test_a_purchase_order_without_an_answer_is_an_error_of_its_own(mode, serve):
             yield self.post("/orders", json={"supplier": order.supplier})
             return PlacedOrder(id="1")
 
-    order = PurchaseOrder(supplier="S1", lines=())
+    order = PurchaseOrder(supplier="S1", lines=(PurchaseLine(key="TS-1", quantity=1),))
     for answer, error in ((Answer(status=500), be.OutcomeUnknownError), (Answer(status=400), be.APIError)):
         with pytest.raises(error):
             mode(Buying(base_url=serve([answer]).base_url)).create_purchase_order(order)
