@@ -37,7 +37,12 @@ FaultKind: TypeAlias = Literal[
 token endpoint refuses. ``login_page``: 200 with a web page. ``server_error``: 503. ``lost``: it takes
 effect, and the answer is lost. ``never_sent``: the connection is cut before it takes effect.
 ``repeat_page``: the answer before, once more. ``empty_page``: a page without rows, with more to follow.
-``bad_row``: a page with a row that is no record."""
+``bad_row``: a page with a row that is no record.
+
+Three of them only :meth:`StandIn.handle` can show, which asks :meth:`StandIn.strikes` for them: at
+``refuse_login`` it answers as its token endpoint does to a wrong client; at ``empty_page`` it puts a page
+without rows in between, and its rows on the next; at ``bad_row`` it adds a row that
+has no key to those of the page, and takes none away. All others are done before and after it."""
 
 _WEB_PAGE: Final = b"<!doctype html><html><head><title>Log in</title></head><body><form></form></body></html>"
 
