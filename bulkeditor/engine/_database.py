@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from bulkeditor._wal import use_wal
+from bulkeditor._sqlite_file import identity, use_wal
 from bulkeditor.engine import _forks
 from bulkeditor.engine._schema import APPLICATION_ID, MIGRATIONS
 from bulkeditor.errors import ConfigurationError, InvalidInputError, StoreError
@@ -170,7 +170,7 @@ class Database:
         try:
             self._prepare(connection)
             if self._file is None and not self.in_memory:
-                self._file = _identity(self._place)
+                self._file = identity(self._place)
         except BaseException:
             connection.close()
             raise
@@ -233,7 +233,7 @@ class Database:
 
     def _check_file(self) -> None:
         # A deleted file can still be written to, and what is committed there is gone with the process.
-        if self._file is not None and _identity(self._place) != self._file:
+        if self._file is not None and identity(self._place) != self._file:
             raise StoreError(
                 f"{self.path!r} was deleted or replaced while it was open.",
                 hint="Nothing more was done. Put the file back and begin anew with it.",
@@ -257,15 +257,6 @@ class Database:
             if name.startswith(start):
                 return StoreError(f"{self.path!r} {meaning} ({error}).", hint=hint)
         return StoreError(f"{self.path!r} could not be used: {error}.")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Tells a file from another one of that name; None when it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 __all__ = ["MEMORY", "Database"]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bulkeditor._wal import use_wal
+from bulkeditor._sqlite_file import identity, use_wal
 from bulkeditor.errors import ConfigurationError, StoreError
 from bulkeditor.webhooks._inbox import Effect
 from bulkeditor.webhooks._sql import LEAVE_IT, MICROSECONDS, SQLInbox, Transaction, require_known
@@ -153,14 +153,14 @@ class SQLiteInbox(SQLInbox):
             # Not to be used after a fork, nor closed: that would drop the locks of this process's own one.
             self._orphans.append(self._connection)
             self._connection = None
-        if self._connection is not None and self._file not in {None, _identity(self._path)}:
+        if self._connection is not None and self._file not in {None, identity(self._path)}:
             # What is written into a file that has no name any more is on no disk tomorrow.
             _LOG.warning("The inbox %s was removed or replaced; what is there now is used.", self._path)
             self._connection.close()
             self._connection = None
         if self._connection is None:
             self._connection, self._pid = self._connect(), os.getpid()
-            self._file = _identity(self._path)
+            self._file = identity(self._path)
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -238,15 +238,6 @@ class _Transaction(Transaction):
 
     def _execute(self, sql: str, values: Mapping[str, object]) -> sqlite3.Cursor:
         return self._connection.execute(_NOW.sub(":now", sql), {**values, "now": self._now})
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file a path names now; None where it names none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 __all__ = ["SQLiteInbox"]

@@ -1,16 +1,19 @@
-"""Switching a SQLite file to write-ahead logging (https://www.sqlite.org/wal.html)."""
+"""What every SQLite file of this library needs, whatever is kept in it."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from pathlib import Path
 from typing import Final
 
 _PAUSE: Final = 0.005
 
 
 def use_wal(connection: sqlite3.Connection, timeout: float) -> None:
-    """Let readers and one writer of a file work at the same time; the file stays so.
+    """Let readers and one writer of a file work at the same time (https://www.sqlite.org/wal.html).
+
+    The file stays so.
 
     Args:
         connection: One without a transaction.
@@ -30,3 +33,15 @@ def use_wal(connection: sqlite3.Connection, timeout: float) -> None:
             time.sleep(_PAUSE)
         else:
             return
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Tells the file of a name from another one that takes its place; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+__all__ = ["identity", "use_wal"]
