@@ -114,7 +114,8 @@ def _ask(
                 return response
         except BulkEditorError as error:
             problem = error
-            _word(connector, error)
+            if isinstance(error, APIError):
+                _word(connector, error)
         verdict = connector.classify(problem)
         # 429, lost answers, and 5xx to what can be repeated were repeated by the driver already; here it is
         # what the system's own codes say, among them that a 5xx did nothing.
@@ -126,10 +127,10 @@ def _ask(
         yield Sleep(verdict.after if verdict.after is not None else policy.bound(attempt))
 
 
-def _word(connector: Connector, error: BulkEditorError) -> None:
+def _word(connector: Connector, error: APIError) -> None:
     """Say what the system says: only the connector knows where it says it."""
-    told = connector.explain(error.json()) if isinstance(error, APIError) else None
-    if told is not None and isinstance(error, APIError):
+    told = connector.explain(error.json())
+    if told is not None:
         error.message, error.code = told.message or error.message, told.code or error.code
     if isinstance(error, AuthenticationError):
         error.message = f"the credentials were refused: {error.message}"

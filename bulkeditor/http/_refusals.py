@@ -46,7 +46,6 @@ _HINTS: Final[Mapping[int, str]] = {
 }
 _WEB_PAGE: Final = "A web page answered instead of the API: check base_url, and proxies on the way."
 _TITLE: Final = re.compile(rb"<(?:title|h1)[^>]*>\s*([^<]{1,200}?)\s*<", re.IGNORECASE)
-_HTML: Final = re.compile(rb"\s*(?:<!doctype html|<html|<head|<body|<!--)", re.IGNORECASE)
 _READ: Final = 65_536
 _FIELDS: Final = 100
 _TEXT: Final = 500
@@ -164,8 +163,7 @@ def read_body(response: Response) -> _Body:
     """Whatever the body says about the problem, in any of the forms that servers and gateways use."""
     found = _Body()
     content = response.content[:_READ]
-    kind = response.headers.get("content-type", "")
-    if "html" in kind or _HTML.match(content):
+    if response.web_page:
         title = _TITLE.search(content)
         text = excerpt(title[1].decode("utf-8", "replace"), _TEXT) if title else "no title"
         found.html, found.message = True, f"the answer is an HTML page ({text})"

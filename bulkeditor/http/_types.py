@@ -7,9 +7,10 @@ one text serves the blocking and the asyncio driver (httpx's own ``Auth.auth_flo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from decimal import Decimal
-from typing import IO, Any, TypeAlias, TypeVar
+from typing import IO, Any, Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -17,6 +18,8 @@ from bulkeditor.errors import UnexpectedResponseError
 from bulkeditor.http._redact import excerpt, headers_repr
 
 T = TypeVar("T")
+
+_HTML: Final = re.compile(rb"\s*(?:<!doctype html|<html|<head|<body|<!--)", re.IGNORECASE)
 
 
 def _no_headers() -> Mapping[str, str]:
@@ -116,10 +119,7 @@ class Response:
     @property
     def web_page(self) -> bool:
         """Whether the body is HTML, by its type or its beginning: a page for people instead of data."""
-        start = self.content[:512].lstrip()[:14].lower()
-        return "html" in self.headers.get("content-type", "") or start.startswith(
-            (b"<!doctype html", b"<html")
-        )
+        return "html" in self.headers.get("content-type", "") or _HTML.match(self.content) is not None
 
     def json(self) -> Any:
         """The body as plain data; numbers with a fraction are Decimals, so every digit is kept.

@@ -130,6 +130,14 @@ def test_web_pages():
     assert type(refused(404, b'{"error": {"code": "not_found", "message": "no"}}')) is NotFoundError
 
 
+@pytest.mark.parametrize("page", [b"\n <HTML>", b"<!-- for old browsers --><html>", b"<head>", b"<body>"])
+def test_a_page_is_one_by_how_it_begins_whatever_the_status(page):
+    assert type(refused(404, page)) is UnexpectedResponseError
+    request = Request(method="GET", path="/x", operation="x")
+    assert Response(status=200, headers={}, content=page, request=request).web_page
+    assert not Response(status=200, headers={}, content=b'{"a": "<html>"}', request=request).web_page
+
+
 def test_retry_after_is_kept():
     assert refused(429, retry_after="7").retry_after == 7
     assert refused(503, retry_after="Wed, 01 Jan 2025 00:00:30 GMT").retry_after == 30
