@@ -8,17 +8,18 @@ and that a 503 of the load balancer means that nothing was done.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Final, cast
 
 from bulkeditor._secret import Secret
+from bulkeditor.connectors._chunks import chunks
 from bulkeditor.connectors._convert import DateTime, Money, Number, Quantity
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import MISSING, Field, field
 from bulkeditor.connectors._sap import odata
-from bulkeditor.connectors._sap.odata import Entity, Operation
+from bulkeditor.connectors._sap.odata import Asking, Entity, Operation
 from bulkeditor.connectors._settings import secret, setting
 from bulkeditor.connectors._types import (
     Batch,
@@ -37,11 +38,8 @@ from bulkeditor.connectors._types import (
 from bulkeditor.connectors.base import Connector
 from bulkeditor.connectors.paging import rows_of
 from bulkeditor.errors import BulkEditorError
-from bulkeditor.http import Auth, Exchange, Request, Response
+from bulkeditor.http import Auth, Exchange
 from bulkeditor.http.auth import SessionLogin
-
-T = TypeVar("T")
-Asking: TypeAlias = Generator[Request, Response, T]
 
 _ROOT: Final = "/b1s/v1"
 # Keys that are asked for in one filter.
@@ -156,7 +154,7 @@ class BusinessOne(Connector):
 
     def read(self, query: Query) -> Reading:
         """Items in the order of their codes, page by page along the server's links."""
-        parts = list(odata.chunks(query.keys, _KEYS)) or [()]
+        parts = list(chunks(query.keys, _KEYS)) or [()]
         whole = query.since is None and not query.keys
         part = int(str(query.resume.get("part", 0)))
         link: object = query.resume.get("link")

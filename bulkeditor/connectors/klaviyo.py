@@ -11,15 +11,16 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final, cast
 
 from bulkeditor.connectors import paging
+from bulkeditor.connectors._chunks import chunks
 from bulkeditor.connectors._convert import Boolean, Quantity, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import MISSING, Field, field, lookup
 from bulkeditor.connectors._klaviyo.account import (
+    KEYS_AT_ONCE,
     RATE,
     REVISION,
     Account,
     Resource,
-    chunks,
     quoted,
 )
 from bulkeditor.connectors._klaviyo.jobs import Entry, Report, Work
@@ -108,7 +109,7 @@ class _Catalog(Account):
     def found(self, keys: Sequence[str]) -> Exchange[Mapping[str, list[Resource]]]:
         """What stands under each of some keys; nothing, one resource, or several where a key is ambiguous."""
         rows: dict[str, list[Resource]] = {key: [] for key in keys}
-        for some in chunks(keys):
+        for some in chunks(keys, KEYS_AT_ONCE):
             ids = ",".join(quoted(compound(key)) for key in some)
             response = yield self.ask(self.url(f"/api/{self.kind}s", filter=f"any(ids,[{ids}])"))
             for row in paging.rows_of(response, "data"):

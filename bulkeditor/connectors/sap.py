@@ -8,18 +8,19 @@ prices stand.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Final, cast
 
 import attrs
 
+from bulkeditor.connectors._chunks import chunks
 from bulkeditor.connectors._convert import DateTime, Money, Quantity, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import MISSING, Field, field
 from bulkeditor.connectors._sap import odata
-from bulkeditor.connectors._sap.odata import Entity, Operation
+from bulkeditor.connectors._sap.odata import Asking, Entity, Operation
 from bulkeditor.connectors._sap.rows import (
     CONDITIONS,
     LEVELS,
@@ -47,11 +48,8 @@ from bulkeditor.connectors._types import (
 from bulkeditor.connectors.base import Connector
 from bulkeditor.connectors.paging import rows_of
 from bulkeditor.errors import BulkEditorError
-from bulkeditor.http import Auth, Exchange, Request, Response
+from bulkeditor.http import Auth, Exchange, Response
 from bulkeditor.http.auth import CSRF, APIKey, Basic, OAuth2
-
-T = TypeVar("T")
-Asking: TypeAlias = Generator[Request, Response, T]
 
 _ROOT: Final = "/sap/opu/odata/sap"
 _PRODUCTS: Final = f"{_ROOT}/API_PRODUCT_SRV"
@@ -195,7 +193,7 @@ class SAP(Connector):
         A page begins behind the last key of the one before, not at a number of rows: products that come and
         go meanwhile move nothing.
         """
-        parts = list(odata.chunks(query.keys, _KEYS)) or [()]
+        parts = list(chunks(query.keys, _KEYS)) or [()]
         priced = isinstance(query.since, datetime) and query.wants("price") and not query.keys
         place: Place | None = query.resume
         seen: set[object] = set()
@@ -226,7 +224,7 @@ class SAP(Connector):
             each for record in records for each in odata.inner(record, "to_SlsPrcgCndnRecdValidity")
         ]
         products = {str(material) for each in validities if (material := each.get("Material"))}
-        parts = list(odata.chunks(sorted(key for key in products if key > after and key not in seen), _KEYS))
+        parts = list(chunks(sorted(key for key in products if key > after and key not in seen), _KEYS))
         for keys in parts:
             address = self._products(attrs.evolve(query, since=None), keys, None)
             rows = yield from odata.every_row(self, address, f"{_PRODUCTS}/")
@@ -304,7 +302,7 @@ class SAP(Connector):
         """Price records that hold now, by product."""
         today = None if now is None else odata.day(now)
         found: dict[str, list[Entity]] = {}
-        for some in odata.chunks(keys, _KEYS):
+        for some in chunks(keys, _KEYS):
             organization, channel = self.sales_organization, self.distribution_channel
             url = self.odata(
                 f"{_PRICES}/A_SlsPrcgCndnRecdValidity",
@@ -324,7 +322,7 @@ class SAP(Connector):
 
     def _stock(self, keys: Sequence[str]) -> Asking[dict[str, list[Entity]]]:
         found: dict[str, list[Entity]] = {}
-        for some in odata.chunks(keys, _KEYS):
+        for some in chunks(keys, _KEYS):
             url = self.odata(
                 f"{_STOCK}/A_MaterialStock",
                 filter=odata.any_of("Material", some),
@@ -448,7 +446,7 @@ class SAP(Connector):
     def _units(self, keys: Sequence[str]) -> Asking[dict[str, str]]:
         """The base unit of each product; one that is not there is missing."""
         found: dict[str, str] = {}
-        for some in odata.chunks(keys, _KEYS):
+        for some in chunks(keys, _KEYS):
             url = self.odata(
                 f"{_PRODUCTS}/A_Product", filter=odata.any_of("Product", some), select="Product,BaseUnit"
             )

@@ -14,6 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeGuard, cast
 
+from bulkeditor.connectors._chunks import chunks
 from bulkeditor.connectors._classify import Problem
 from bulkeditor.connectors._convert import DateTime, Money, Number, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
@@ -243,8 +244,8 @@ class Shopify(Connector):
             # All are read; the session leaves out those that nobody asked for.
             yield from bulk.read(self, query, self.selection(query, bulk=True))
         elif query.keys:
-            for at in range(0, len(query.keys), _SKUS_AT_ONCE):
-                search = graphql.by_skus(query.keys[at : at + _SKUS_AT_ONCE])
+            for some in chunks(query.keys, _SKUS_AT_ONCE):
+                search = graphql.by_skus(some)
                 yield from self._lists(query, _LISTS[:1], search)
         elif query.since is not None:
             since = cast("datetime", query.since).astimezone(UTC).replace(microsecond=0)

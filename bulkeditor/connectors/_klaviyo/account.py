@@ -5,7 +5,7 @@ https://developers.klaviyo.com/en/reference/api_overview.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
@@ -29,7 +29,7 @@ _MEDIA: Final = "application/vnd.api+json"
 _READ: Final = MappingProxyType({"revision": REVISION, "Accept": _MEDIA})
 _WRITE: Final = MappingProxyType({**_READ, "Content-Type": _MEDIA})
 # Ids in one address: with more it would be longer than some proxies let pass.
-_ASKED: Final = 25
+KEYS_AT_ONCE: Final = 25
 
 
 class Account(Connector):
@@ -118,14 +118,9 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Some keys at a time."""
-    return (keys[start : start + _ASKED] for start in range(0, len(keys), _ASKED))
-
-
 def sentence(error: Resource) -> str:
     """What an error says."""
     return str(error.get("detail") or error.get("title") or error.get("code"))
 
 
-__all__ = ["RATE", "REVISION", "Account", "Resource", "chunks", "quoted", "sentence"]
+__all__ = ["KEYS_AT_ONCE", "RATE", "REVISION", "Account", "Resource", "quoted", "sentence"]

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final, cast
 
 from bulkeditor.connectors import paging
+from bulkeditor.connectors._chunks import chunks
 from bulkeditor.connectors._convert import DateTime, Money, Number, Raw, Text
 from bulkeditor.connectors._declare import Capabilities, Limits
 from bulkeditor.connectors._fields import Field, field, known_converter
-from bulkeditor.connectors._klaviyo.account import RATE, Account, Resource, chunks, quoted
+from bulkeditor.connectors._klaviyo.account import KEYS_AT_ONCE, RATE, Account, Resource, quoted
 from bulkeditor.connectors._types import (
     Batch,
     Outcome,
@@ -67,7 +68,7 @@ class KlaviyoProfiles(Account):
         """In the order of their last change."""
         params: dict[str, object] = {"fields[profile]": self.fieldset(query, "email", "updated")}
         if query.keys:
-            for some in chunks(query.keys):
+            for some in chunks(query.keys, KEYS_AT_ONCE):
                 asked = f"any(email,[{','.join(map(quoted, some))}])"
                 response = yield self.ask(self.url("/api/profiles", filter=asked, **params))
                 yield Records(paging.rows_of(response, "data"))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Entity: TypeAlias = Mapping[str, object]
 
+Asking: TypeAlias = Generator[Request, Response, T]
+"""A flow that asks, and never pauses by itself."""
+
 _BOUNDARY: Final = re.compile(r'boundary="?([^\s";,]+)"?', re.IGNORECASE)
 _STATUS: Final = re.compile(rb"HTTP/\d\.\d (\d{3})")
 _PRECONDITION_FAILED: Final = 412
@@ -98,13 +101,7 @@ def inner(row: object, name: str) -> Sequence[Entity]:
     return [cast("Entity", each) for each in found if isinstance(each, Mapping)]
 
 
-def chunks(values: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """The values in parts."""
-    for start in range(0, len(values), most):
-        yield values[start : start + most]
-
-
-def every_row(connector: Connector, first: str, root: str) -> Generator[Request, Response, list[Entity]]:
+def every_row(connector: Connector, first: str, root: str) -> Asking[list[Entity]]:
     """All rows of a question whose answer may come in several pages.
 
     Args:
@@ -315,6 +312,7 @@ def merge(told: dict[int, Outcome], found: Mapping[int, Outcome]) -> None:
 
 
 __all__ = [
+    "Asking",
     "Entity",
     "Operation",
     "Part",
@@ -322,7 +320,6 @@ __all__ = [
     "all_of",
     "any_of",
     "batch",
-    "chunks",
     "day",
     "every_row",
     "failed",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import attrs
 
+from bulkeditor.connectors._chunks import chunks
 from bulkeditor.connectors._shopify import bulk, graphql
 from bulkeditor.connectors._types import Change, Outcome
 from bulkeditor.http import Exchange
@@ -156,10 +157,4 @@ def of_difference(change: Change) -> bool:
     return STOCK in change.delta
 
 
-def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Values in parts of a size."""
-    for at in range(0, len(values), size):
-        yield values[at : at + size]
-
-
-__all__ = ["STOCK", "Known", "Target", "Targets", "chunks", "of_difference", "of_stock"]
+__all__ = ["STOCK", "Known", "Target", "Targets", "of_difference", "of_stock"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import attrs
 
+from bulkeditor.connectors._chunks import chunks
 from bulkeditor.connectors._shopify import bulk, graphql
-from bulkeditor.connectors._shopify.targets import STOCK, Known, Targets, chunks, of_difference, of_stock
+from bulkeditor.connectors._shopify.targets import STOCK, Known, Targets, of_difference, of_stock
 from bulkeditor.connectors._types import Batch, Change, Outcome, Outcomes, Writing
 from bulkeditor.errors import BulkEditorError
 from bulkeditor.http import Exchange, Sleep
