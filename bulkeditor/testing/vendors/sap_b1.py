@@ -7,9 +7,8 @@ unverified. Its days and times are UTC.
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,7 +17,7 @@ from bulkeditor.testing._standin import Answer, Entry
 from bulkeditor.testing.vendors._sap.b1_requests import B1Requests
 from bulkeditor.testing.vendors._sap.b1_wire import body_of, error_answer
 from bulkeditor.testing.vendors._sap.odata import ODataError
-from bulkeditor.testing.vendors._sap.odata_batch import Part, carried_out, read_batch
+from bulkeditor.testing.vendors._sap.odata_batch import read_batch
 
 _MINUTES: Final = 30
 
@@ -89,14 +88,7 @@ class BusinessOne(B1Requests):
             return Answer(body={"CompanyName": "OEC Computers", "Version": 1000190})
         if entry.method == "POST" and rest == "$batch":
             return self._batch(version, entry)
-        part = Part(
-            method=entry.headers.get("x-http-method", entry.method),
-            target=f"{rest}?{_query(entry)}",
-            headers=entry.headers,
-            body=entry.body,
-            content_id=None,
-        )
-        return self._one(version, part, entry)
+        return self._alone(version, rest, entry)
 
     # Who may
 
@@ -142,29 +134,10 @@ class BusinessOne(B1Requests):
 
     def _batch(self, version: str, entry: Entry) -> Answer:
         parts = read_batch(entry.headers.get("content-type", ""), entry.body)
-        return carried_out(parts, lambda part: self._within(version, part, entry), lambda: self._begun(entry))
+        return self._together(version, parts, entry)
 
-    def _begun(self, entry: Entry) -> Callable[[], None]:
-        """What goes back to how it is now."""
-        before, committed = copy.deepcopy(self._tables), len(entry.effects)
-
-        def back() -> None:
-            self._tables = before
-            del entry.effects[committed:]
-
-        return back
-
-    def _within(self, version: str, part: Part, entry: Entry) -> Answer:
-        try:
-            return self._one(version, part, entry)
-        except ODataError as error:
-            return error_answer(error)
-
-
-def _query(entry: Entry) -> str:
-    from urllib.parse import quote, urlencode  # noqa: PLC0415 - beside its only use
-
-    return urlencode(entry.params, quote_via=quote)
+    def _refusal(self, error: ODataError) -> Answer:
+        return error_answer(error)
 
 
 __all__ = ["BusinessOne"]

@@ -9,16 +9,15 @@ any number of requests: SAP publishes no limit.
 from __future__ import annotations
 
 import base64
-import copy
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs
 
 from bulkeditor.http import Clock
 from bulkeditor.testing._standin import Answer, Entry
 from bulkeditor.testing.vendors._sap.odata import ODataError, edmx
-from bulkeditor.testing.vendors._sap.odata_batch import Part, carried_out, read_batch
+from bulkeditor.testing.vendors._sap.odata_batch import Part, read_batch
 from bulkeditor.testing.vendors._sap.s4_model import SERVICES
 from bulkeditor.testing.vendors._sap.s4_requests import ROOT, S4Requests
 from bulkeditor.testing.vendors._sap.s4_wire import error_answer
@@ -148,15 +147,7 @@ class S4HANA(S4Requests):
             )
         if rest == "$batch":
             return self._batch(service, entry)
-        query = urlencode(entry.params, quote_via=quote)
-        part = Part(
-            method=entry.headers.get("x-http-method", entry.method),
-            target=f"{rest}?{query}",
-            headers=entry.headers,
-            body=entry.body,
-            content_id=None,
-        )
-        return self._one(service, part, entry)
+        return self._alone(service, rest, entry)
 
     def _batch(self, service: str, entry: Entry) -> Answer:
         if entry.method != "POST":
@@ -164,23 +155,10 @@ class S4HANA(S4Requests):
         parts = read_batch(entry.headers.get("content-type", ""), entry.body)
         if any(isinstance(part, Part) and part.method != "GET" for part in parts):
             raise ODataError(400, "A change must stand in a changeset")
-        return carried_out(parts, lambda part: self._within(service, part, entry), lambda: self._begun(entry))
+        return self._together(service, parts, entry)
 
-    def _begun(self, entry: Entry) -> Callable[[], None]:
-        """What goes back to how it is now."""
-        before, committed = copy.deepcopy(self._tables), len(entry.effects)
-
-        def back() -> None:
-            self._tables = before
-            del entry.effects[committed:]
-
-        return back
-
-    def _within(self, service: str, part: Part, entry: Entry) -> Answer:
-        try:
-            return self._one(service, part, entry)
-        except ODataError as error:
-            return error_answer(error)
+    def _refusal(self, error: ODataError) -> Answer:
+        return error_answer(error)
 
 
 def _basic(name: str, password: str) -> str:

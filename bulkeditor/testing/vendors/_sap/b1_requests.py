@@ -9,14 +9,11 @@ from decimal import Decimal
 from typing import Final, cast
 from urllib.parse import parse_qsl, quote, urlencode
 
-import attrs
-
 from bulkeditor.testing._standin import Answer, Entry
 from bulkeditor.testing.vendors._sap.b1_model import ITEM_COLLECTIONS, LINES, SETS
 from bulkeditor.testing.vendors._sap.b1_state import OURS, B1State
 from bulkeditor.testing.vendors._sap.b1_wire import body_of, values_of, wire
 from bulkeditor.testing.vendors._sap.odata import (
-    Address,
     EntitySet,
     FilterReader,
     ODataError,
@@ -28,6 +25,7 @@ from bulkeditor.testing.vendors._sap.odata import (
     ordering,
 )
 from bulkeditor.testing.vendors._sap.odata_batch import Part
+from bulkeditor.testing.vendors._sap.service import Asked
 
 _PAGE: Final = 20
 _KINDS: Final = {
@@ -45,33 +43,21 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
 _USER_TYPES: Final[Mapping[str, str]] = {"db_Alpha": "String", "db_Numeric": "Int32", "db_Float": "Double"}
 
 
-@attrs.frozen(kw_only=True)
-class _Asked:
-    """One request for one entity set."""
-
-    version: str
-    entities: EntitySet
-    address: Address
-    options: Mapping[str, str]
-    part: Part
-    entry: Entry
-
-
 class B1Requests(B1State):
     """Reads and writes of entity sets."""
 
-    def _one(self, version: str, part: Part, entry: Entry) -> Answer:
+    def _one(self, service: str, part: Part, entry: Entry) -> Answer:
         path, _, query = part.target.partition("?")
         path = re.sub(r"^(https?://[^/]+)?/b1s/v[12]/", "", path)
         options = dict(parse_qsl(query, keep_blank_values=True))
-        unknown = sorted(options.keys() - _OPTIONS[version])
+        unknown = sorted(options.keys() - _OPTIONS[service])
         if unknown:
             raise ODataError(400, f"Query option '{unknown[0]}' is not supported", "-1000")
         address = address_of(path)
         if address.name not in SETS or address.link:
             raise ODataError(404, f"Unrecognized resource path '{path}'", "-1000")
-        asked = _Asked(
-            version=version,
+        asked = Asked(
+            service=service,
             entities=SETS[address.name],
             address=address,
             options=options,
@@ -84,14 +70,14 @@ class B1Requests(B1State):
 
     # Reads
 
-    def _get(self, asked: _Asked) -> Answer:
+    def _get(self, asked: Asked) -> Answer:
         row = self._find(asked)
         asked.entry.rows += asked.entities.name == "Items"
-        word = "odata.metadata" if asked.version == "v1" else "@odata.context"
-        about = f"{self.base_url}/b1s/{asked.version}/$metadata#{asked.entities.name}/@Element"
+        word = "odata.metadata" if asked.service == "v1" else "@odata.context"
+        about = f"{self.base_url}/b1s/{asked.service}/$metadata#{asked.entities.name}/@Element"
         return Answer(body={word: about, **self._sent(asked, row)})
 
-    def _find(self, asked: _Asked) -> Row:
+    def _find(self, asked: Asked) -> Row:
         given, keys = asked.address.key or {}, asked.entities.keys
         names = [""] if len(keys) == 1 and "" in given else list(keys)
         if sorted(given) != sorted(names):
@@ -101,17 +87,17 @@ class B1Requests(B1State):
             raise ODataError(404, "No matching records found (ODBC -2028)", "-2028")
         return row
 
-    def _list(self, asked: _Asked) -> Answer:
+    def _list(self, asked: Asked) -> Answer:
         options, props = asked.options, self._props(asked.entities)
         rows: Iterable[Row] = self.rows(asked.entities.name)
         if "$filter" in options:
-            holds = FilterReader(props, _KINDS, _functions(asked.version)).read(options["$filter"])
+            holds = FilterReader(props, _KINDS, _functions(asked.service)).read(options["$filter"])
             rows = [row for row in rows if holds(row)]
         order = ordering(options.get("$orderby", ""), props)
         found = ordered(rows, [*order, *((key, False) for key in asked.entities.keys)])
-        at = "" if asked.version == "v1" else "@"
-        about = f"{self.base_url}/b1s/{asked.version}/$metadata#{asked.entities.name}"
-        body: Row = {"odata.metadata" if asked.version == "v1" else "@odata.context": about}
+        at = "" if asked.service == "v1" else "@"
+        about = f"{self.base_url}/b1s/{asked.service}/$metadata#{asked.entities.name}"
+        body: Row = {"odata.metadata" if asked.service == "v1" else "@odata.context": about}
         if options.get("$inlinecount") == "allpages":
             body["odata.count"] = str(len(found))
         if options.get("$count") == "true":
@@ -122,7 +108,7 @@ class B1Requests(B1State):
             body[f"{at}odata.nextLink"] = onward
         return Answer(body=body)
 
-    def _page(self, asked: _Asked, found: list[Row]) -> tuple[list[Row], str | None]:
+    def _page(self, asked: Asked, found: list[Row]) -> tuple[list[Row], str | None]:
         options, entry, items = asked.options, asked.entry, asked.entities.name == "Items"
         skip, top = count_of(options, "$skip") or 0, count_of(options, "$top")
         end = len(found) if top is None else min(skip + top, len(found))
@@ -140,19 +126,19 @@ class B1Requests(B1State):
             rest["$top"] = str(end - after)
         if empty:
             # An address of its own: else it would be the one that was asked for just now.
-            rest.update({"$inlinecount": "none"} if asked.version == "v1" else {"$count": "false"})
+            rest.update({"$inlinecount": "none"} if asked.service == "v1" else {"$count": "false"})
         return page, f"{asked.entities.name}?{urlencode(rest, safe='$', quote_via=quote)}"
 
-    def _sent(self, asked: _Asked, row: Row) -> Row:
+    def _sent(self, asked: Asked, row: Row) -> Row:
         props, names = self._props(asked.entities), asked.options.get("$select", "")
         found: Row = {
-            name: wire(prop, row[name], version=asked.version) for name, prop in props.items() if name in row
+            name: wire(prop, row[name], version=asked.service) for name, prop in props.items() if name in row
         }
         for name, (_, inner) in {**ITEM_COLLECTIONS, **LINES}.items():
             if name in row:
                 lines = cast("list[Row]", row[name])
                 found[name] = [
-                    {one: wire(inner[one], value, version=asked.version) for one, value in line.items()}
+                    {one: wire(inner[one], value, version=asked.service) for one, value in line.items()}
                     for line in lines
                 ]
         if not names or names == "*":
@@ -172,7 +158,7 @@ class B1Requests(B1State):
 
     # Writes
 
-    def _write(self, asked: _Asked) -> Answer:
+    def _write(self, asked: Asked) -> Answer:
         method, name = asked.part.method, asked.entities.name
         if method not in asked.entities.verbs:
             raise ODataError(405, f"{method} is not supported for '{name}'", "-1000")
@@ -189,7 +175,7 @@ class B1Requests(B1State):
             self._change(asked, item, key)
         return Answer(status=204)
 
-    def _change(self, asked: _Asked, item: Row, key: str) -> None:
+    def _change(self, asked: Asked, item: Row, key: str) -> None:
         given = body_of(asked.part.body)
         simple = {name: value for name, value in given.items() if name not in ITEM_COLLECTIONS}
         values = values_of(self._props(asked.entities), simple, "Item")
@@ -224,7 +210,7 @@ class B1Requests(B1State):
                 raise ODataError(400, f"{key} '{line.get(key)}' of '{name}' is not there", "-2028")
         return lines
 
-    def _post(self, asked: _Asked) -> Answer:
+    def _post(self, asked: Asked) -> Answer:
         given, name = body_of(asked.part.body), asked.entities.name
         collection = "InventoryPostingLines" if name == "InventoryPostings" else "DocumentLines"
         raw = given.get(collection)
@@ -253,7 +239,7 @@ class B1Requests(B1State):
         if (line["WarehouseCode"],) not in self._tables["Warehouses"]:
             raise ODataError(400, f"Warehouse '{line['WarehouseCode']}' does not exist", "-2028")
 
-    def _ordered(self, asked: _Asked, head: Row, lines: list[Row]) -> Row:
+    def _ordered(self, asked: Asked, head: Row, lines: list[Row]) -> Row:
         if head.get("CardCode") not in self.suppliers:
             raise ODataError(400, f"Vendor '{head.get('CardCode')}' does not exist", "-5002")
         if not isinstance(head.get("DocDueDate"), datetime):
@@ -275,7 +261,7 @@ class B1Requests(B1State):
             self.commit(asked.entry, str(line["ItemCode"]), "ordered", None, line["Quantity"])
         return row
 
-    def _counted(self, asked: _Asked, head: Row, lines: list[Row]) -> Row:
+    def _counted(self, asked: Asked, head: Row, lines: list[Row]) -> Row:
         for line in lines:
             if line.get("CountedQuantity") is None:
                 raise ODataError(400, "Enter 'CountedQuantity'", "-5002")
@@ -283,7 +269,7 @@ class B1Requests(B1State):
         number = next(self._numbers)
         return self._insert("InventoryPostings", **head, DocumentEntry=number, DocumentNumber=number)
 
-    def _moved(self, asked: _Asked, head: Row, lines: list[Row]) -> Row:
+    def _moved(self, asked: Asked, head: Row, lines: list[Row]) -> Row:
         sign = 1 if asked.entities.name == "InventoryGenEntries" else -1
         targets: list[Decimal] = []
         for line in lines:
@@ -298,7 +284,7 @@ class B1Requests(B1State):
         more: Row = {"DocDate": _today(self.clock.now()), **head, "DocumentStatus": "bost_Close"}
         return self._insert(asked.entities.name, **more, DocEntry=number, DocNum=number)
 
-    def _stocked(self, asked: _Asked, line: Row, after: Decimal) -> None:
+    def _stocked(self, asked: Asked, line: Row, after: Decimal) -> None:
         key, item = str(line["ItemCode"]), self._tables["Items"][(line["ItemCode"],)]
         before = sum(self.stock(key).values())
         self._restock(item, str(line["WarehouseCode"]), after)

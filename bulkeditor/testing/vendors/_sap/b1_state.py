@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, cast
 
 from bulkeditor.http import Clock
-from bulkeditor.testing._standin import StandIn
 from bulkeditor.testing.vendors._sap.b1_model import SETS
 from bulkeditor.testing.vendors._sap.odata import Row
+from bulkeditor.testing.vendors._sap.service import ODataStandIn
 
 _NOTHING: Final[Mapping[str, object]] = {"Double": Decimal(0)}
 _OURS: Final[Mapping[str, str]] = {
@@ -25,7 +24,7 @@ OURS: Final[Mapping[str, str]] = {theirs: ours for ours, theirs in _OURS.items()
 """A property of an item to its name in our words."""
 
 
-class B1State(StandIn):
+class B1State(ODataStandIn):
     """Tables, and what clerks do to them.
 
     Args:
@@ -36,9 +35,7 @@ class B1State(StandIn):
     suppliers: frozenset[str] = frozenset({"V10000", "V20000"})
 
     def __init__(self, *, clock: Clock | None = None) -> None:
-        super().__init__(clock=clock)
-        self._tables: dict[str, dict[tuple[object, ...], Row]] = {name: {} for name in SETS}
-        self._numbers = itertools.count(1)
+        super().__init__(SETS, clock=clock)
         self._insert("Warehouses", WarehouseCode="01", WarehouseName="General Warehouse")
         self._insert("Warehouses", WarehouseCode="02", WarehouseName="West Coast Warehouse")
         for number, name, base, factor in ((1, "Base Price", 1, "1"), (2, "Wholesale", 1, "0.8")):
@@ -51,10 +48,6 @@ class B1State(StandIn):
                 Active="tYES",
             )
         self._insert("ItemGroups", Number=100, GroupName="Items")
-
-    def rows(self, name: str) -> list[Row]:
-        """The rows of an entity set, to look at or to change."""
-        return list(self._tables[name].values())
 
     def declare(self, name: str, kind: str = "db_Alpha") -> None:
         """Add a user field to items.

@@ -14,7 +14,6 @@ import attrs
 
 from bulkeditor.testing._standin import Answer, Entry
 from bulkeditor.testing.vendors._sap.odata import (
-    Address,
     EntitySet,
     FilterReader,
     Link,
@@ -30,6 +29,7 @@ from bulkeditor.testing.vendors._sap.odata_batch import Part
 from bulkeditor.testing.vendors._sap.s4_model import SERVICES
 from bulkeditor.testing.vendors._sap.s4_state import ENTITIES, OURS, S4State
 from bulkeditor.testing.vendors._sap.s4_wire import entity, etag_of, read_value, selected
+from bulkeditor.testing.vendors._sap.service import Asked
 
 ROOT: Final = "/sap/opu/odata/sap/"
 """Below it are the services."""
@@ -74,18 +74,6 @@ _NEW_ITEM: Final = (
 )
 
 
-@attrs.frozen(kw_only=True)
-class _Asked:
-    """One request for one entity set."""
-
-    root: str
-    entities: EntitySet
-    address: Address
-    options: Mapping[str, str]
-    part: Part
-    entry: Entry
-
-
 class S4Requests(S4State):
     """Reads and writes of entity sets."""
 
@@ -99,8 +87,8 @@ class S4Requests(S4State):
         address = address_of(path)
         if address.name not in SERVICES[service]:
             raise ODataError(404, f"Resource not found for the segment '{address.name}'")
-        asked = _Asked(
-            root=f"{self.base_url}{ROOT}{service}",
+        asked = Asked(
+            service=service,
             entities=ENTITIES[address.name],
             address=address,
             options=options,
@@ -109,9 +97,12 @@ class S4Requests(S4State):
         )
         return self._read(asked) if part.method == "GET" else self._write(asked)
 
+    def _root(self, asked: Asked) -> str:
+        return f"{self.base_url}{ROOT}{asked.service}"
+
     # Reads
 
-    def _read(self, asked: _Asked) -> Answer:
+    def _read(self, asked: Asked) -> Answer:
         wants = asked.part.headers.get("accept", "")
         if asked.options.get("$format") != "json" and "application/json" not in wants:
             return Answer(body=_ATOM, headers={"Content-Type": "application/atom+xml"})
@@ -130,7 +121,7 @@ class S4Requests(S4State):
         headers = {"ETag": etag_of(row)} if asked.entities.etag else {}
         return Answer(body={"d": self._sent(asked, row)}, headers=headers)
 
-    def _find(self, asked: _Asked) -> Row:
+    def _find(self, asked: Asked) -> Row:
         given, keys = asked.address.key or {}, asked.entities.keys
         names = [""] if len(keys) == 1 and "" in given else list(keys)
         if sorted(given) != sorted(names):
@@ -140,7 +131,7 @@ class S4Requests(S4State):
             raise ODataError(404, f"Resource {asked.entities.name} not found", "/IWBEP/CM_MGW_RT/020")
         return row
 
-    def _list(self, asked: _Asked, rows: Iterable[Row]) -> Answer:
+    def _list(self, asked: Asked, rows: Iterable[Row]) -> Answer:
         options, props = asked.options, self._props(asked.entities)
         if "$filter" in options:
             holds = FilterReader(props, _KINDS, _functions()).read(options["$filter"])
@@ -155,7 +146,7 @@ class S4Requests(S4State):
             body["__count"] = str(count)
         return Answer(body={"d": body})
 
-    def _page(self, asked: _Asked, found: Sequence[Row]) -> Row:
+    def _page(self, asked: Asked, found: Sequence[Row]) -> Row:
         token = re.fullmatch(r"(\d+)(?:~\d+)?", asked.options.get("$skiptoken", "0"))
         if token is None:
             raise ODataError(400, "Invalid $skiptoken")
@@ -171,18 +162,18 @@ class S4Requests(S4State):
             # Every link is an address of its own, one after an empty page, too.
             after_token = f"{after}~{next(self._numbers)}" if empty else str(after)
             onward = urlencode({**asked.options, "$skiptoken": after_token}, safe="$", quote_via=quote)
-            body["__next"] = f"{asked.root}/{asked.entities.name}?{onward}"
+            body["__next"] = f"{self._root(asked)}/{asked.entities.name}?{onward}"
         return body
 
-    def _sent(self, asked: _Asked, row: Row) -> Row:
+    def _sent(self, asked: Asked, row: Row) -> Row:
         entities, options = asked.entities, asked.options
-        found = entity(entities, row, asked.root)
+        found = entity(entities, row, self._root(asked))
         found.update({name: row[name] for name in self._custom(entities.name)})
         for name in filter(None, options.get("$expand", "").split(",")):
             if name not in entities.links:
                 raise ODataError(400, f"Navigation property '{name}' not found in the entity type")
             link = entities.links[name]
-            rows = [entity(ENTITIES[link.target], one, asked.root) for one in self._linked(link, row)]
+            rows = [entity(ENTITIES[link.target], one, self._root(asked)) for one in self._linked(link, row)]
             found[name] = {"results": rows} if link.many else next(iter(rows), None)
         names = [name for name in options.get("$select", "").split(",") if name]
         for name in names:
@@ -201,7 +192,7 @@ class S4Requests(S4State):
 
     # Writes
 
-    def _write(self, asked: _Asked) -> Answer:
+    def _write(self, asked: Asked) -> Answer:
         method = "PATCH" if asked.part.method == "MERGE" else asked.part.method
         if method not in asked.entities.verbs:
             raise ODataError(405, f"Method '{method}' is not allowed for {asked.entities.name}")
@@ -219,7 +210,7 @@ class S4Requests(S4State):
         self._change(asked, row, product)
         return Answer(status=204, headers={"ETag": etag_of(row)} if asked.entities.etag else {})
 
-    def _match(self, asked: _Asked, row: Row) -> None:
+    def _match(self, asked: Asked, row: Row) -> None:
         if not asked.entities.etag:
             return
         given = asked.part.headers.get("if-match")
@@ -235,7 +226,7 @@ class S4Requests(S4State):
         mine = (one["Material"] for one in validities if one["ConditionRecord"] == row["ConditionRecord"])
         return str(next(mine, ""))
 
-    def _change(self, asked: _Asked, row: Row, product: str) -> None:
+    def _change(self, asked: Asked, row: Row, product: str) -> None:
         given = _json(asked.part)
         values = self._values(asked.entities, given, row)
         for name, value in values.items():
@@ -266,17 +257,17 @@ class S4Requests(S4State):
             found[name] = read
         return found
 
-    def _create(self, asked: _Asked) -> Answer:
+    def _create(self, asked: Asked) -> Answer:
         given = _json(asked.part)
         if asked.entities.name == "A_SlsPrcgConditionRecord":
             row = self._new_price(asked, given)
         else:
             row = self._new_movement(asked, given)
-        sent = entity(asked.entities, row, asked.root)
+        sent = entity(asked.entities, row, self._root(asked))
         about = cast("Mapping[str, str]", sent["__metadata"])
         return Answer(status=201, body={"d": sent}, headers={"location": about["uri"]})
 
-    def _new_price(self, asked: _Asked, given: Mapping[str, object]) -> Row:
+    def _new_price(self, asked: Asked, given: Mapping[str, object]) -> Row:
         values = self._values(asked.entities, given, None)
         _require(values, _NEW_PRICE)
         validities = [
@@ -317,7 +308,7 @@ class S4Requests(S4State):
                 (row["ConditionRecord"], row["ConditionValidityEndDate"])
             ] = row
 
-    def _new_movement(self, asked: _Asked, given: Mapping[str, object]) -> Row:
+    def _new_movement(self, asked: Asked, given: Mapping[str, object]) -> Row:
         header = self._values(asked.entities, given, None)
         _require(header, ("GoodsMovementCode", "PostingDate"))
         items = [

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, cast
 
 from bulkeditor.http import Clock
-from bulkeditor.testing._standin import StandIn
 from bulkeditor.testing.vendors._sap.odata import EntitySet, Row
 from bulkeditor.testing.vendors._sap.s4_model import SERVICES
 from bulkeditor.testing.vendors._sap.s4_wire import empty_row
+from bulkeditor.testing.vendors._sap.service import ODataStandIn
 
 ENTITIES: Final[Mapping[str, EntitySet]] = {
     name: entities for sets in SERVICES.values() for name, entities in sets.items()
@@ -39,7 +38,7 @@ OURS: Final[Mapping[str, str]] = {
 """A property to its name in our words."""
 
 
-class S4State(StandIn):
+class S4State(ODataStandIn):
     """Tables, and what clerks do to them.
 
     Args:
@@ -51,16 +50,10 @@ class S4State(StandIn):
     currency, price_type = "EUR", "PPR0"
 
     def __init__(self, *, clock: Clock | None = None, page: int = 100) -> None:
-        super().__init__(clock=clock)
+        super().__init__(ENTITIES, clock=clock)
         self.page = page
         self.custom_fields: set[str] = set()
         self.storages = {self.storage}
-        self._tables: dict[str, dict[tuple[object, ...], Row]] = {name: {} for name in ENTITIES}
-        self._numbers = itertools.count(1)
-
-    def rows(self, name: str) -> list[Row]:
-        """The rows of an entity set, to look at or to change."""
-        return list(self._tables[name].values())
 
     def seed(self, records: Iterable[Mapping[str, object]]) -> None:
         """Take in records in our words.
