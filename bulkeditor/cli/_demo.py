@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -269,11 +270,7 @@ class _Demo:
         """The end of the story: what was done, or what went wrong; and how to go on."""
         screen = self._screen
         if not result.ok:
-            screen.heading(f"Failed: {count(len(result.problems), 'problem')}")
-            for problem in result.problems[:_PROBLEMS_SHOWN]:
-                screen.held(False, problem)
-            if len(result.problems) > _PROBLEMS_SHOWN:
-                screen.line(f"  … and {len(result.problems) - _PROBLEMS_SHOWN} more")
+            tell_failed(screen, result.problems)
             return
         screen.heading("Done")
         screen.line(
@@ -288,6 +285,15 @@ class _Demo:
         screen.line(
             "  docs/first-steps.md                                       the same in Python, line by line"
         )
+
+
+def tell_failed(screen: Screen, problems: Sequence[str]) -> None:
+    """How a demo ends that found problems: the first of them, and how many there are."""
+    screen.heading(f"Failed: {count(len(problems), 'problem')}")
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        screen.held(False, problem)
+    if len(problems) > _PROBLEMS_SHOWN:
+        screen.line(f"  … and {len(problems) - _PROBLEMS_SHOWN} more")
 
 
 def plain(price: Decimal | None) -> str:

@@ -16,7 +16,7 @@ import attrs
 
 import bulkeditor as be
 from bulkeditor.cli._catalog import Catalog
-from bulkeditor.cli._demo import count, plain
+from bulkeditor.cli._demo import count, plain, tell_failed
 from bulkeditor.cli._screen import Column, Screen
 from bulkeditor.connectors import Connector, from_config
 
@@ -40,7 +40,6 @@ _LIMIT: Final = Decimal(50)
 _SAMPLES: Final = 5
 _LONGEST: Final = 40
 _SMALLEST: Final = Decimal("0.001")
-_PROBLEMS_SHOWN: Final = 10
 
 
 @attrs.frozen(kw_only=True)
@@ -250,11 +249,7 @@ def _rest(product: be.Product) -> dict[str, object]:
 
 def _summarise(screen: Screen, result: ERPResult) -> None:
     if not result.ok:
-        screen.heading(f"Failed: {count(len(result.problems), 'problem')}")
-        for problem in result.problems[:_PROBLEMS_SHOWN]:
-            screen.held(False, problem)
-        if len(result.problems) > _PROBLEMS_SHOWN:
-            screen.line(f"  … and {len(result.problems) - _PROBLEMS_SHOWN} more")
+        tell_failed(screen, result.problems)
         return
     screen.heading("Done")
     screen.line(
